@@ -1,0 +1,64 @@
+//! Accesses: facts that nothing decides on. They go to one stream per person and month by blind appends, so that
+//! logins and downloads, however many, never load or block an aggregate.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use crate::{DocumentId, Personal, SessionId, UserId};
+
+/// Aggregate type of the access streams.
+pub const TYPE: &str = "access";
+
+/// Id of the access stream of `user` at `at`: `<user id>:<year>-<month>`.
+pub fn stream_id(user: UserId, at: DateTime<Utc>) -> String {
+    format!("{user}:{}", at.format("%Y-%m"))
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationReason {
+    Logout,
+    PasswordChanged,
+    TokenReused,
+}
+
+/// What somebody did without changing a document. Names and shapes are frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccessEvent {
+    SessionStarted {
+        session_id: SessionId,
+        user_agent: Option<Personal<String>>,
+    },
+    /// A login of a known account with a wrong password.
+    LoginFailed {},
+    SessionRevoked {
+        session_id: SessionId,
+        reason: RevocationReason,
+    },
+    /// A rotated refresh token came back: somebody copied it. The session was revoked.
+    RefreshTokenReused {
+        session_id: SessionId,
+    },
+    DocumentDownloaded {
+        document_id: DocumentId,
+    },
+}
+
+impl DomainEvent for AccessEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::SessionStarted { .. } => "SessionStarted",
+            Self::LoginFailed {} => "LoginFailed",
+            Self::SessionRevoked { .. } => "SessionRevoked",
+            Self::RefreshTokenReused { .. } => "RefreshTokenReused",
+            Self::DocumentDownloaded { .. } => "DocumentDownloaded",
+        }
+        .into()
+    }
+
+    fn event_version(&self) -> String {
+        "1.0".into()
+    }
+}

@@ -1,0 +1,35 @@
+use chrono::{DateTime, Utc};
+
+use super::{RejectionReason, UploadRequest};
+use crate::{Name, Personal};
+
+/// What a document can be asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DocumentCommand {
+    RequestUpload(Box<UploadRequest>),
+    /// All parts of a multipart upload are stored and joined.
+    BeginVerification {
+        now: DateTime<Utc>,
+    },
+    /// The bytes are in place under the final key, and checked.
+    CompleteUpload {
+        now: DateTime<Utc>,
+    },
+    /// The bytes are not what was announced.
+    RejectUpload {
+        reason: RejectionReason,
+    },
+    /// The uploader gives up.
+    CancelUpload,
+    /// The deadline has passed.
+    ExpireUpload {
+        now: DateTime<Utc>,
+    },
+    Rename {
+        name: Personal<Name>,
+    },
+    Trash,
+    Restore,
+    /// For good: the bytes leave the quota at once and the object store soon after.
+    Purge,
+}

@@ -1,0 +1,71 @@
+//! Every event of every aggregate, as a reader of the log meets them.
+
+use cqrs_es::DomainEvent;
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use serde::de::DeserializeOwned;
+
+use crate::access::AccessEvent;
+use crate::{DocumentEvent, QuotaEvent, UserEvent};
+
+/// One event of the log, decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Document(DocumentEvent),
+    User(UserEvent),
+    Quota(QuotaEvent),
+    Access(AccessEvent),
+}
+
+/// A stored event that this release cannot read: written by a newer one, or not by DocuVault.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("unknown aggregate type `{0}`")]
+    UnknownAggregate(String),
+    #[error("event `{aggregate_type}/{event_type}` version {event_version} cannot be decoded: {source}")]
+    Payload { aggregate_type: String, event_type: String, event_version: String, source: serde_json::Error },
+    #[error("event type `{stored}` holds a `{payload}` payload")]
+    Mislabelled { stored: String, payload: String },
+}
+
+/// Turns payloads of older versions into the current shape, in the order of the versions. Event types are unique
+/// across aggregates, so an upcaster names just type and version.
+pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
+    vec![]
+}
+
+impl Event {
+    /// Upcasts and decodes a stored event. The payload may be sealed or open.
+    pub fn decode(
+        stored: SerializedEvent,
+        upcasters: &[Box<dyn EventUpcaster>],
+    ) -> Result<Self, DecodeError> {
+        let event = upcasters.iter().fold(stored, |event, upcaster| {
+            if upcaster.can_upcast(&event.event_type, &event.event_version) {
+                upcaster.upcast(event)
+            } else {
+                event
+            }
+        });
+        match event.aggregate_type.as_str() {
+            "document" => parse(event).map(Self::Document),
+            "user" => parse(event).map(Self::User),
+            "quota" => parse(event).map(Self::Quota),
+            "access" => parse(event).map(Self::Access),
+            _ => Err(DecodeError::UnknownAggregate(event.aggregate_type)),
+        }
+    }
+}
+
+fn parse<E: DomainEvent + DeserializeOwned>(stored: SerializedEvent) -> Result<E, DecodeError> {
+    let SerializedEvent { aggregate_type, event_type, event_version, payload, .. } = stored;
+    let event = match serde_json::from_value::<E>(payload) {
+        Ok(event) => event,
+        Err(source) => {
+            return Err(DecodeError::Payload { aggregate_type, event_type, event_version, source });
+        }
+    };
+    if event.event_type() != event_type {
+        return Err(DecodeError::Mislabelled { stored: event_type, payload: event.event_type() });
+    }
+    Ok(event)
+}

@@ -1,0 +1,102 @@
+//! Names that people give to documents (and later folders and topics).
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+/// A name in NFC, 1–255 bytes of UTF-8, without control or bidi-override characters and without `/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Name(String);
+
+/// Why a text is not a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a name needs at least one character that is not white space")]
+    Empty,
+    #[error("a name has at most 255 bytes in UTF-8; this one has {0}")]
+    TooLong(usize),
+    #[error("a name must not contain `/`")]
+    Slash,
+    #[error("a name must not contain control or direction-override characters (found U+{0:04X})")]
+    Forbidden(u32),
+    #[error("`.` and `..` are not names")]
+    Dots,
+}
+
+impl Name {
+    /// Normalises to NFC, then checks. White space at the ends is kept out.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let name: String = text.nfc().collect::<String>().trim().to_owned();
+        if name.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if name.len() > 255 {
+            return Err(NameError::TooLong(name.len()));
+        }
+        if name == "." || name == ".." {
+            return Err(NameError::Dots);
+        }
+        match name.chars().find(|c| *c == '/' || is_forbidden(*c)) {
+            Some('/') => Err(NameError::Slash),
+            Some(c) => Err(NameError::Forbidden(u32::from(c))),
+            None => Ok(Self(name)),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The extension with its dot in lower case, if it is 1–10 ASCII letters or digits; otherwise nothing.
+    pub fn extension(&self) -> String {
+        match self.0.rsplit_once('.') {
+            Some((stem, ext))
+                if !stem.is_empty()
+                    && (1..=10).contains(&ext.len())
+                    && ext.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+            {
+                format!(".{}", ext.to_ascii_lowercase())
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// Control characters (Cc), line and paragraph separators, and the bidi controls of UAX #9.
+fn is_forbidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_and_normalises() {
+        assert_eq!(Name::parse("  re\u{301}sume\u{301}.pdf ").unwrap().as_str(), "résumé.pdf");
+        assert_eq!(Name::parse("日本語 🗂.txt").unwrap().as_str(), "日本語 🗂.txt");
+        assert_eq!(Name::parse(&"n".repeat(255)).unwrap().as_str().len(), 255);
+    }
+
+    #[test]
+    fn refuses_what_could_mislead() {
+        assert_eq!(Name::parse(" \t "), Err(NameError::Empty));
+        assert_eq!(Name::parse(&"é".repeat(128)), Err(NameError::TooLong(256)));
+        assert_eq!(Name::parse("../etc/passwd"), Err(NameError::Slash));
+        assert_eq!(Name::parse(".."), Err(NameError::Dots));
+        assert_eq!(Name::parse("a\0b"), Err(NameError::Forbidden(0)));
+        assert_eq!(Name::parse("a\r\nSet-Cookie: x"), Err(NameError::Forbidden(0x0D)));
+        assert_eq!(Name::parse("invoice\u{202E}fdp.exe"), Err(NameError::Forbidden(0x202E)));
+    }
+
+    #[test]
+    fn keeps_only_harmless_extensions() {
+        let ext = |name: &str| Name::parse(name).unwrap().extension();
+        assert_eq!(ext("Scan.PDF"), ".pdf");
+        assert_eq!(ext("archive.tar.gz"), ".gz");
+        assert_eq!(ext(".bashrc"), "");
+        assert_eq!(ext("a.b c"), "");
+        assert_eq!(ext("no extension"), "");
+    }
+}
