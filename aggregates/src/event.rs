@@ -1,11 +1,10 @@
 //! Every event of every aggregate, as a reader of the log meets them.
 
-use cqrs_es::DomainEvent;
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
-use serde::de::DeserializeOwned;
+use cqrs_es::{Aggregate, DomainEvent};
 
-use crate::access::AccessEvent;
-use crate::{DocumentEvent, QuotaEvent, UserEvent};
+use crate::access::{self, AccessEvent};
+use crate::{Document, DocumentEvent, Quota, QuotaEvent, User, UserEvent};
 
 /// One event of the log, decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +38,20 @@ impl Event {
         stored: SerializedEvent,
         upcasters: &[Box<dyn EventUpcaster>],
     ) -> Result<Self, DecodeError> {
+        match stored.aggregate_type.as_str() {
+            Document::TYPE => Self::decode_as(stored, upcasters).map(Self::Document),
+            User::TYPE => Self::decode_as(stored, upcasters).map(Self::User),
+            Quota::TYPE => Self::decode_as(stored, upcasters).map(Self::Quota),
+            access::TYPE => Self::decode_as(stored, upcasters).map(Self::Access),
+            _ => Err(DecodeError::UnknownAggregate(stored.aggregate_type)),
+        }
+    }
+
+    /// As [`Self::decode`], when the aggregate is known.
+    pub fn decode_as<E: DomainEvent>(
+        stored: SerializedEvent,
+        upcasters: &[Box<dyn EventUpcaster>],
+    ) -> Result<E, DecodeError> {
         let event = upcasters.iter().fold(stored, |event, upcaster| {
             if upcaster.can_upcast(&event.event_type, &event.event_version) {
                 upcaster.upcast(event)
@@ -46,17 +59,11 @@ impl Event {
                 event
             }
         });
-        match event.aggregate_type.as_str() {
-            "document" => parse(event).map(Self::Document),
-            "user" => parse(event).map(Self::User),
-            "quota" => parse(event).map(Self::Quota),
-            "access" => parse(event).map(Self::Access),
-            _ => Err(DecodeError::UnknownAggregate(event.aggregate_type)),
-        }
+        parse(event)
     }
 }
 
-fn parse<E: DomainEvent + DeserializeOwned>(stored: SerializedEvent) -> Result<E, DecodeError> {
+fn parse<E: DomainEvent>(stored: SerializedEvent) -> Result<E, DecodeError> {
     let SerializedEvent { aggregate_type, event_type, event_version, payload, .. } = stored;
     let event = match serde_json::from_value::<E>(payload) {
         Ok(event) => event,

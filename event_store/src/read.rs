@@ -1,0 +1,158 @@
+//! The log by position.
+
+use std::collections::HashMap;
+
+use aggregates::{Event, Part, UserId};
+use chrono::{DateTime, Utc};
+use cqrs_es::persist::SerializedEvent;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::leaf::Leaf;
+use crate::seal::{self, Keys};
+use crate::{EventStore, StoreError};
+
+/// A row of the log as it is stored: sealed, with the exact texts that its leaf hash covers.
+#[derive(Clone, Debug)]
+pub struct RawEvent {
+    pub position: i64,
+    pub event_id: Uuid,
+    pub owner_id: Uuid,
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub sequence: i64,
+    pub event_type: String,
+    pub event_version: String,
+    pub payload: String,
+    pub metadata: String,
+    pub recorded_at: DateTime<Utc>,
+    pub leaf_hash: Vec<u8>,
+}
+
+/// An event of the log: decoded, upcast, its personal data open (or erased).
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedEvent {
+    pub position: i64,
+    pub event_id: Uuid,
+    pub owner_id: UserId,
+    pub aggregate_id: String,
+    pub sequence: i64,
+    pub recorded_at: DateTime<Utc>,
+    /// Flat strings: actor, correlation_id, causation_id, occurred_at, ip (open, if its key exists).
+    pub metadata: HashMap<String, String>,
+    pub part: Part,
+    pub event: Event,
+}
+
+impl RawEvent {
+    /// The `limit` events after position `after`.
+    pub async fn after(
+        connection: &mut PgConnection,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Self>, sqlx::Error> {
+        sqlx::query_as!(
+            RawEvent,
+            r#"SELECT position, event_id, owner_id, aggregate_type, aggregate_id, sequence, event_type, event_version,
+                      payload::text AS "payload!", metadata::text AS "metadata!", recorded_at, leaf_hash
+               FROM events WHERE position > $1 ORDER BY position LIMIT $2"#,
+            after,
+            limit
+        )
+        .fetch_all(connection)
+        .await
+    }
+
+    /// SHA-256(0x00 ‖ leaf) of what is stored, to compare with `leaf_hash`.
+    pub fn hash(&self) -> [u8; 32] {
+        Leaf {
+            position: self.position,
+            event_id: self.event_id,
+            owner_id: self.owner_id,
+            aggregate_type: &self.aggregate_type,
+            aggregate_id: &self.aggregate_id,
+            sequence: self.sequence,
+            event_type: &self.event_type,
+            event_version: &self.event_version,
+            recorded_at_us: self.recorded_at.timestamp_micros(),
+            payload: &self.payload,
+            metadata: &self.metadata,
+        }
+        .hash()
+    }
+
+    /// Decodes without opening: personal values stay sealed.
+    pub fn decode_sealed(self, store: &EventStore) -> Result<RecordedEvent, StoreError> {
+        let payload = serde_json::from_str(&self.payload)?;
+        self.decode(payload, store)
+    }
+
+    fn decode(self, payload: Value, store: &EventStore) -> Result<RecordedEvent, StoreError> {
+        let position = self.position;
+        let metadata: HashMap<String, String> = serde_json::from_str(&self.metadata)?;
+        let part = Part::of_stored(&metadata).map_err(|source| StoreError::Metadata { position, source })?;
+        let stored = SerializedEvent {
+            aggregate_id: self.aggregate_id.clone(),
+            sequence: usize::try_from(self.sequence).unwrap_or(0),
+            aggregate_type: self.aggregate_type,
+            event_type: self.event_type,
+            event_version: self.event_version,
+            payload,
+            metadata: Value::Null,
+        };
+        Ok(RecordedEvent {
+            position,
+            event_id: self.event_id,
+            owner_id: UserId(self.owner_id),
+            aggregate_id: self.aggregate_id,
+            sequence: self.sequence,
+            recorded_at: self.recorded_at,
+            metadata,
+            part,
+            event: store.decode_event(stored).map_err(|source| StoreError::Decode { position, source })?,
+        })
+    }
+}
+
+impl EventStore {
+    /// The `limit` events after position `after`, opened. Keys are looked up once for all of them.
+    pub async fn read(&self, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, StoreError> {
+        let mut connection = self.pool().acquire().await?;
+        let raw = RawEvent::after(&mut connection, after, limit).await?;
+        drop(connection);
+        self.open(raw).await
+    }
+
+    /// Opens and decodes rows of the log.
+    pub async fn open(&self, raw: Vec<RawEvent>) -> Result<Vec<RecordedEvent>, StoreError> {
+        let mut payloads = Vec::with_capacity(raw.len());
+        let mut subjects = Vec::new();
+        for event in &raw {
+            let mut payload = serde_json::from_str(&event.payload)?;
+            subjects.append(&mut seal::subjects(&mut payload));
+            payloads.push(payload);
+        }
+        subjects.sort_unstable();
+        subjects.dedup();
+        let keys: Keys = self.keyring().user_keys(&subjects).await?.into_iter().collect();
+        let open = raw.into_iter().zip(payloads).map(|(event, mut payload)| {
+            let position = event.position;
+            seal::open_payload(&keys, event.event_id, &mut payload)
+                .map_err(|source| StoreError::Open { position, source })?;
+            event.decode(payload, self)
+        });
+        open.collect()
+    }
+
+    /// The newest position of the log; 0 when it is empty.
+    pub async fn head(&self) -> Result<i64, StoreError> {
+        let head = sqlx::query_scalar!(r#"SELECT coalesce(max(position), 0) AS "head!" FROM events"#);
+        Ok(head.fetch_one(self.pool()).await?)
+    }
+
+    pub(crate) async fn position_of(&self, event_id: Uuid) -> Result<Option<i64>, StoreError> {
+        let position = sqlx::query_scalar!("SELECT position FROM events WHERE event_id = $1", event_id);
+        Ok(position.fetch_optional(self.pool()).await?)
+    }
+}

@@ -1,0 +1,113 @@
+//! The store itself: a pool, the keys, the batcher, what is at hand.
+
+use std::any::Any;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use aggregates::{DecodeError, Event, UserId, upcasters};
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use sqlx::PgPool;
+use sqlx::migrate::MigrateError;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
+
+use crate::append::StreamId;
+use crate::cache::StateCache;
+use crate::group_commit::GroupCommit;
+use crate::idempotency::Claims;
+use crate::{Clock, Keyring, LogHead, watch};
+
+/// Owners share this many turns; two owners on one only wait for each other.
+const TURNS: usize = 1024;
+
+/// The log of one PostgreSQL database. Cheap to clone.
+#[derive(Clone)]
+pub struct EventStore(Arc<Inner>);
+
+struct Inner {
+    pool: PgPool,
+    keyring: Keyring,
+    clock: Clock,
+    commits: GroupCommit,
+    states: StateCache,
+    claims: Arc<Claims>,
+    turns: Vec<Mutex<()>>,
+    hasher: RandomState,
+    upcasters: Vec<Box<dyn EventUpcaster>>,
+}
+
+/// Brings the schema up to date. `pool` connects as `docuvault_migrate`.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    sqlx::migrate!("../migrations").run(pool).await
+}
+
+impl EventStore {
+    /// A store over a migrated database. `pool` connects as `docuvault_app`.
+    pub fn new(pool: PgPool, keyring: Keyring, clock: Clock) -> Self {
+        let commits = GroupCommit::start(pool.connect_options().as_ref().clone());
+        let turns = std::iter::repeat_with(|| Mutex::new(())).take(TURNS).collect();
+        Self(Arc::new(Inner {
+            pool,
+            keyring,
+            clock,
+            commits,
+            states: StateCache::new(),
+            claims: Arc::default(),
+            turns,
+            hasher: RandomState::new(),
+            upcasters: upcasters(),
+        }))
+    }
+
+    /// Says when the log grows, until `stop`. One watch serves a whole process.
+    pub fn watch(&self, stop: CancellationToken) -> LogHead {
+        watch::start(self.0.pool.clone(), stop)
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        &self.0.keyring
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn commits(&self) -> &GroupCommit {
+        &self.0.commits
+    }
+
+    pub(crate) fn claims(&self) -> &Arc<Claims> {
+        &self.0.claims
+    }
+
+    /// Commands of one owner decide one after the other.
+    pub(crate) async fn owner_turn(&self, owner: UserId) -> MutexGuard<'_, ()> {
+        let turn = usize::try_from(self.0.hasher.hash_one(owner) % TURNS as u64).unwrap_or(0);
+        self.0.turns[turn].lock().await
+    }
+
+    pub(crate) fn cached<A: Clone + 'static>(&self, stream: &StreamId) -> Option<(A, i64)> {
+        self.0.states.get(stream)
+    }
+
+    pub(crate) fn keep(&self, stream: StreamId, sequence: i64, state: Box<dyn Any + Send + Sync>) {
+        self.0.states.put(stream, sequence, state);
+    }
+
+    pub(crate) fn drop_cached(&self, stream: &StreamId) {
+        self.0.states.remove(stream);
+    }
+
+    /// Upcasts and decodes an event of one aggregate type.
+    pub(crate) fn decode<E: cqrs_es::DomainEvent>(&self, stored: SerializedEvent) -> Result<E, DecodeError> {
+        Event::decode_as(stored, &self.0.upcasters)
+    }
+
+    pub(crate) fn decode_event(&self, stored: SerializedEvent) -> Result<Event, DecodeError> {
+        Event::decode(stored, &self.0.upcasters)
+    }
+}

@@ -1,0 +1,211 @@
+//! One command's work: the streams it rests on, and the events it causes.
+
+use std::any::Any;
+
+use aggregates::{AccessEvent, Metadata, Part, UserId, access};
+use cqrs_es::event_sink::EventSink;
+use cqrs_es::{Aggregate, DomainEvent};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::append::{Append, NewEvent, StreamId};
+use crate::idempotency::OutcomeRow;
+use crate::seal::{self, Keys};
+use crate::{Context, EventStore, Loaded, NewUserKey, SealError, StoreError};
+
+/// What a decision loads and causes. Made by [`EventStore::execute`]; all of it is appended together.
+pub struct Unit {
+    store: EventStore,
+    context: Context,
+    /// Whether cached state may be used; it may accept, never refuse.
+    pub(crate) may_use_cache: bool,
+    pub(crate) used_cache: bool,
+    streams: Vec<Stream>,
+    events: Vec<PendingEvent>,
+    new_key: Option<NewUserKey>,
+    answer: Option<Value>,
+}
+
+/// A loaded stream: what the append expects, and the state to keep at hand after it.
+struct Stream {
+    id: StreamId,
+    expected: i64,
+    written: i64,
+    state: Option<Box<dyn Any + Send + Sync>>,
+}
+
+struct PendingEvent {
+    stream: StreamId,
+    event_type: String,
+    event_version: String,
+    payload: Value,
+}
+
+/// State to keep after an append has been enqueued: stream, sequence, state.
+pub(crate) type Speculation = Vec<(StreamId, i64, Box<dyn Any + Send + Sync>)>;
+
+impl Unit {
+    pub(crate) const fn new(store: EventStore, context: Context, may_use_cache: bool) -> Self {
+        Self {
+            store,
+            context,
+            may_use_cache,
+            used_cache: false,
+            streams: Vec::new(),
+            events: Vec::new(),
+            new_key: None,
+            answer: None,
+        }
+    }
+
+    pub const fn metadata(&self) -> &Metadata {
+        &self.context.metadata
+    }
+
+    /// Loads an aggregate. The append will insist that its stream has not moved since.
+    pub async fn load<A>(&mut self, id: Uuid) -> Result<Loaded<A>, StoreError>
+    where
+        A: Aggregate + Clone + 'static,
+    {
+        let stream = StreamId { aggregate_type: A::TYPE, aggregate_id: id.to_string() };
+        let cached = if self.may_use_cache { self.store.cached::<A>(&stream) } else { None };
+        let (state, sequence) = match cached {
+            Some(found) => {
+                self.used_cache = true;
+                found
+            }
+            None => self.store.load_stream::<A>(&stream).await?,
+        };
+        self.streams.push(Stream { id: stream, expected: sequence, written: 0, state: None });
+        Ok(Loaded { index: self.streams.len() - 1, state })
+    }
+
+    /// Lets the aggregate decide, and takes its events into the append. Returns how many there are.
+    pub async fn handle<A>(
+        &mut self,
+        aggregate: &mut Loaded<A>,
+        command: A::Command,
+    ) -> Result<usize, UnitError<A>>
+    where
+        A: Aggregate<Services = ()> + Clone + 'static,
+        A::Event: Serialize,
+    {
+        let sink = EventSink::default();
+        aggregate.state.handle(command, &(), &sink).await.map_err(UnitError::Refused)?;
+        let events = sink.collect().await;
+        let stream = &mut self.streams[aggregate.index];
+        for event in &events {
+            stream.written += 1;
+            self.events.push(PendingEvent::new(stream.id.clone(), event)?);
+        }
+        stream.state = Some(Box::new(aggregate.state.clone()));
+        Ok(events.len())
+    }
+
+    /// Adds an access to the month's access stream of `user`: a blind append.
+    pub fn record(&mut self, user: UserId, event: &AccessEvent) -> Result<(), StoreError> {
+        let aggregate_id = access::stream_id(user, self.context.metadata.occurred_at);
+        let stream = StreamId { aggregate_type: access::TYPE, aggregate_id };
+        self.events.push(PendingEvent::new(stream, event)?);
+        Ok(())
+    }
+
+    /// The key of the person whom this unit registers; the caller stores its row in the same statement.
+    pub fn with_new_key(&mut self, key: NewUserKey) {
+        self.new_key = Some(key);
+    }
+
+    /// The ids to answer a repeat of this command with, kept if it came with an idempotency key.
+    pub fn answer(&mut self, result: Value) {
+        self.answer = Some(result);
+    }
+
+    /// Seals the events and fixes their ids. `None`: nothing happened.
+    pub(crate) async fn into_append(self) -> Result<Option<(Append, Speculation)>, StoreError> {
+        if self.events.is_empty() {
+            return Ok(None);
+        }
+        let Self { store, context, mut events, streams, new_key, answer, .. } = self;
+        let mut subjects: Vec<UserId> =
+            events.iter_mut().flat_map(|event| seal::subjects(&mut event.payload)).collect();
+        subjects.extend(context.metadata.ip.as_ref().map(|ip| ip.subject));
+        subjects.sort_unstable();
+        subjects.dedup();
+        let mut keys: Keys = Keys::new();
+        if let Some(new) = new_key {
+            keys.insert(new.user_id, new.key);
+        }
+        let wanted: Vec<UserId> = subjects.iter().copied().filter(|id| !keys.contains_key(id)).collect();
+        keys.extend(store.keyring().user_keys(&wanted).await?);
+
+        let of = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        let sealed = events
+            .into_iter()
+            .zip(1..)
+            .map(|(event, index)| event.seal(&context, Part { index, of }, store.clock().new_id(), &keys));
+        let events = sealed.collect::<Result<Vec<_>, _>>()?;
+        let outcome = match (context.idempotency, answer) {
+            (Some(key), Some(result)) => Some(OutcomeRow { key, result: result.to_string() }),
+            _ => None,
+        };
+        let expected = streams.iter().map(|stream| (stream.id.clone(), stream.expected)).collect();
+        let speculation = streams
+            .into_iter()
+            .filter_map(|stream| Some((stream.id, stream.expected + stream.written, stream.state?)))
+            .collect();
+        Ok(Some((Append { expected, events, subjects, outcome }, speculation)))
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+}
+
+impl PendingEvent {
+    fn new<E: DomainEvent + Serialize>(stream: StreamId, event: &E) -> Result<Self, StoreError> {
+        Ok(Self {
+            stream,
+            event_type: event.event_type(),
+            event_version: event.event_version(),
+            payload: serde_json::to_value(event)?,
+        })
+    }
+
+    fn seal(
+        self,
+        context: &Context,
+        part: Part,
+        event_id: Uuid,
+        keys: &Keys,
+    ) -> Result<NewEvent, StoreError> {
+        let Self { stream, event_type, event_version, mut payload } = self;
+        seal::seal_payload(keys, event_id, &mut payload)?;
+        let mut metadata = context.metadata.to_map(part);
+        if let Some(ip) = &context.metadata.ip {
+            let open = ip.open().ok_or(SealError::Encrypt)?;
+            let sealed = seal::seal_value(keys, ip.subject, event_id, "events.metadata/ip", open.as_bytes())?;
+            metadata.insert("ip".into(), sealed);
+        }
+        let metadata = serde_json::to_string(&metadata)?;
+        let owner_id = context.owner_id;
+        Ok(NewEvent {
+            stream,
+            event_id,
+            owner_id,
+            event_type,
+            event_version,
+            payload: payload.to_string(),
+            metadata,
+        })
+    }
+}
+
+/// A command was refused, or its events could not be written down.
+#[derive(Debug, thiserror::Error)]
+pub enum UnitError<A: Aggregate> {
+    #[error("{0}")]
+    Refused(A::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
