@@ -106,7 +106,7 @@ impl Aggregate for Quota {
     fn apply(&mut self, event: QuotaEvent) {
         match event {
             QuotaEvent::QuotaOpened { limit } | QuotaEvent::LimitChanged { limit } => {
-                self.limit = Some(limit)
+                self.limit = Some(limit);
             }
             QuotaEvent::SpaceReserved { upload_id, bytes } => {
                 self.reservations.insert(upload_id, bytes);

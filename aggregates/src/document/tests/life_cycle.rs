@@ -40,7 +40,9 @@ impl Vault {
                     }
                 };
                 prop_assert_eq!(quota_events.len(), 1, "the quota follows: {:?}", command);
-                quota_events.into_iter().for_each(|event| self.quota.apply(event));
+                for event in quota_events {
+                    self.quota.apply(event);
+                }
             }
             self.check_step(index, &event)?;
             self.documents[index].apply(event.clone());
