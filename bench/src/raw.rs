@@ -113,7 +113,9 @@ async fn pgbench(
         script.replace('\n', " ").replace("\\set s random(0, :last) ", "\\set s random(0, :last)\n"),
     )
     .await?;
-    let options = server.owner("bench_raw");
+    let mut url = server.owner("bench_raw").to_url_lossy();
+    // Its parameters are sqlx's own.
+    url.set_query(None);
     let (payload, metadata) = sample()?;
     let output = Command::new(server.pg_bindir.join("pgbench"))
         .args(["-n", "-M", "prepared", "-l", "--log-prefix"])
@@ -130,7 +132,7 @@ async fn pgbench(
         ])
         .arg("-f")
         .arg(&file)
-        .arg(options.to_url_lossy().as_str())
+        .arg(url.as_str())
         .output()
         .await
         .context("pgbench")?;
