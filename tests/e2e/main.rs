@@ -1,0 +1,3 @@
+//! The real binary, from outside: its processes, files, ports and exit codes.
+
+mod standalone;
