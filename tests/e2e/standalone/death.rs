@@ -49,6 +49,7 @@ async fn a_first_start_killed_half_way_is_made_good_by_the_next() {
 
     let vault = Vault::start(directory.path()).await;
     assert!(vault.connect("DATABASE_URL").await.is_ok());
+    assert_eq!(unfinished(), 0);
     vault.end_by(Signal::SIGTERM).await;
 }
 
