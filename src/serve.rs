@@ -10,7 +10,14 @@ use url::Url;
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::worker::{self, Sockets};
+use crate::telemetry::{install_metrics, serve_metrics};
+use crate::worker;
+
+/// What a process listens on, bound before anything else so that a taken port is known at once.
+pub(crate) struct Sockets {
+    pub(crate) api: TcpListener,
+    pub(crate) metrics: TcpListener,
+}
 
 /// Runs until `shutdown`.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -21,12 +28,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     with_sockets(config, sockets, shutdown).await
 }
 
-/// Runs the roles and says when they are ready.
+/// Runs the roles and serves their figures until `shutdown`; says when they are ready.
 pub(crate) async fn with_sockets(
     config: Config,
     sockets: Sockets,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let metrics = install_metrics()?;
     let public_url = config.http.public_url.clone();
     let (ready, is_ready) = oneshot::channel();
     let announced = async {
@@ -36,7 +44,11 @@ pub(crate) async fn with_sockets(
             Err(_) => Ok(()),
         }
     };
-    tokio::try_join!(worker::run(config, sockets, shutdown, ready), announced)?;
+    tokio::try_join!(
+        serve_metrics(sockets.metrics, metrics, shutdown.clone()),
+        worker::run(config, sockets.api, shutdown, ready),
+        announced,
+    )?;
     Ok(())
 }
 

@@ -69,14 +69,14 @@ async fn serve(
     let prepared = shutdown.run_until_cancelled(async {
         postgres.start(&mut settings).await?;
         postgres.provide_database(&settings).await?;
-        settings.save(data)?;
+        settings.save(data, sockets.served.metrics.local_addr()?)?;
         let environment = environment.overlaid_with(settings.environment());
         migrate::run(&DatabaseUrl::migrations(&environment)?).await?;
         Ok::<_, anyhow::Error>(Config::from_env(&environment)?)
     });
     let Some(config) = prepared.await.transpose()? else { return Ok(()) };
     tokio::select! {
-        served = with_sockets(config, sockets.worker, shutdown) => served,
+        served = with_sockets(config, sockets.served, shutdown) => served,
         never = postgres.keep_alive() => match never {},
     }
 }

@@ -15,7 +15,7 @@ fn the_env_file_keeps_ports_and_secrets_over_restarts() {
     let mut first = Settings::load(&data).unwrap();
     first.set_postgres_port(5499);
     first.set("S3_ENDPOINT", "http://127.0.0.1:9123");
-    first.save(&data).unwrap();
+    first.save(&data, "127.0.0.1:9464".parse().unwrap()).unwrap();
     let mode = std::fs::metadata(data.env_file()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 

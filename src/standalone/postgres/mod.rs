@@ -35,7 +35,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// With doubling pauses: about six seconds for what an earlier PostgreSQL left behind to go.
 const START_ATTEMPTS: u32 = 7;
-const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(60);
+const LOG_CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 pub(super) struct Postgres<'a> {
     data: &'a DataDirectory,

@@ -27,6 +27,8 @@ async fn a_first_start_leaves_all_that_other_commands_need() {
     for name in ["S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "S3_REGION", "S3_BUCKET", "S3_ACCESS_KEY_ID"] {
         assert!(!env[name].is_empty(), "{name}");
     }
+    let metrics = reqwest::get(format!("http://{}/metrics", vault.metrics_address())).await.unwrap();
+    assert_eq!(metrics.status(), 200);
     assert_eq!(mode(&vault.env_file()), 0o600);
     assert_eq!(mode(Path::new(&env["DOCUVAULT_MASTER_KEY_FILE"])), 0o600);
     for arguments in [["migrate", "--env-file"], ["--env-file", "migrate"]] {
@@ -89,8 +91,8 @@ async fn a_warm_start_is_quick_and_changes_no_secret() {
     assert!(took <= WARM_START_LIMIT, "{took:?}");
     let after = second.env();
     for (name, value) in &before {
-        let drawn_anew = ["DOCUVAULT_LISTEN", "DOCUVAULT_PUBLIC_URL", "DOCUVAULT_METRICS_LISTEN"];
-        assert!(drawn_anew.contains(&name.as_str()) || after[name] == *value, "{name} changed");
+        // Each start of this test listens at a port of its own.
+        assert!(name == "DOCUVAULT_PUBLIC_URL" || after[name] == *value, "{name} changed");
     }
     second.end_by(Signal::SIGTERM).await;
 }

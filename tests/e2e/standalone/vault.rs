@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) struct Vault {
     data: PathBuf,
@@ -81,6 +81,12 @@ impl Vault {
         let text = std::fs::read_to_string(self.env_file()).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         lines.map(|line| line.split_once('=').unwrap()).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    }
+
+    /// Where `/metrics` is served: a comment in DATA/env.
+    pub(crate) fn metrics_address(&self) -> String {
+        let text = std::fs::read_to_string(self.env_file()).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("# DOCUVAULT_METRICS_LISTEN=")).unwrap().to_owned()
     }
 
     pub(crate) async fn connect(&self, variable: &str) -> sqlx::Result<PgConnection> {
