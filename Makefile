@@ -15,7 +15,7 @@ setup: ## install what building and running need, when it is missing
 
 run: setup ## build and start a complete vault in ./data (ARGS="--listen 127.0.0.1:9000")
 	cargo build --release --workspace
-	"$$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/docuvault" standalone $(ARGS)
+	exec "$$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/docuvault" standalone $(ARGS)
 
 test: setup ## run every test against a private PostgreSQL (ARGS="quota" for some of them)
 	tests/with_postgres cargo test --workspace --no-fail-fast $(ARGS)

@@ -38,11 +38,11 @@ pub(crate) async fn with_sockets(
     let public_url = config.http.public_url.clone();
     let (ready, is_ready) = oneshot::channel();
     let announced = async {
-        match is_ready.await {
-            Ok(()) => announce(&public_url),
-            // The worker ended before it was ready; its own result says why.
-            Err(_) => Ok(()),
+        // The sender is gone when the worker ended before it was ready; its own result says why.
+        if is_ready.await.is_ok() {
+            announce(&public_url);
         }
+        Ok(())
     };
     tokio::try_join!(
         serve_metrics(sockets.metrics, metrics, shutdown.clone()),
@@ -53,9 +53,10 @@ pub(crate) async fn with_sockets(
 }
 
 /// Tells the person at the keyboard, and scripts that wait for it, that requests are answered.
-fn announce(public_url: &Url) -> anyhow::Result<()> {
+fn announce(public_url: &Url) {
     let origin = public_url.as_str().trim_end_matches('/');
-    Ok(writeln!(std::io::stdout(), "docuvault ready at {origin}")?)
+    // Nobody may be reading: no reason to stop.
+    let _ = writeln!(std::io::stdout(), "docuvault ready at {origin}");
 }
 
 /// Takes the address or says which setting to change.
