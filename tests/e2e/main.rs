@@ -1,0 +1,4 @@
+//! The real binary, from outside: its processes, files, ports and exit codes.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod standalone;
