@@ -9,17 +9,17 @@ use futures::future::join_all;
 
 use super::server::{Bucket, code};
 
-pub const MIB: usize = 1024 * 1024;
+pub(super) const MIB: usize = 1024 * 1024;
 
 /// An upload under way.
-pub struct Upload<'a> {
+pub(super) struct Upload<'a> {
     pub s3: &'a Bucket,
     pub key: String,
     pub id: String,
 }
 
 impl<'a> Upload<'a> {
-    pub async fn start(s3: &'a Bucket, name: &str) -> Self {
+    pub(super) async fn start(s3: &'a Bucket, name: &str) -> Self {
         let key = s3.key(name);
         let create =
             s3.client.create_multipart_upload().bucket(s3.name()).key(&key).content_type("video/mp4");
@@ -27,7 +27,7 @@ impl<'a> Upload<'a> {
         Self { s3, key, id: created.upload_id.unwrap() }
     }
 
-    pub async fn part(&self, number: i32, body: Vec<u8>) -> CompletedPart {
+    pub(super) async fn part(&self, number: i32, body: Vec<u8>) -> CompletedPart {
         let part = self.s3.client.upload_part().bucket(self.s3.name()).key(&self.key).upload_id(&self.id);
         let part = part.part_number(number).checksum_algorithm(ChecksumAlgorithm::Sha256).body(body.into());
         let part = part.send().await.unwrap();
@@ -38,7 +38,7 @@ impl<'a> Upload<'a> {
             .build()
     }
 
-    pub async fn complete(
+    pub(super) async fn complete(
         &self,
         parts: Vec<CompletedPart>,
     ) -> Result<

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::server::{Bucket, code, status};
 
-pub fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(Sha256::digest(bytes))
 }
 

@@ -13,11 +13,11 @@ use http::HeaderValue;
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub const ORIGIN: &str = "https://vault.example";
+pub(super) const ORIGIN: &str = "https://vault.example";
 
 /// Where the server is and how to sign for it.
 #[derive(Clone)]
-pub struct Server {
+pub(super) struct Server {
     pub endpoint: String,
     pub region: String,
     pub bucket: String,
@@ -26,7 +26,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         let credentials =
             Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "contract tests");
         let config = aws_sdk_s3::Config::builder()
@@ -63,35 +63,35 @@ impl Server {
 }
 
 /// One test's view of the shared server: a client, and a prefix nobody else uses.
-pub struct Bucket {
+pub(super) struct Bucket {
     pub server: Server,
     pub client: Client,
     pub prefix: String,
 }
 
 impl Bucket {
-    pub async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         static SHARED: OnceCell<Server> = OnceCell::const_new();
         let server = SHARED.get_or_init(shared).await.clone();
         let prefix = format!("{:032x}/", rand::random::<u128>());
         Self { client: server.client(), server, prefix }
     }
 
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.server.bucket
     }
 
-    pub fn key(&self, name: &str) -> String {
+    pub(super) fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    pub async fn put(&self, key: &str, body: &[u8]) -> String {
+    pub(super) async fn put(&self, key: &str, body: &[u8]) -> String {
         let put = self.client.put_object().bucket(self.name()).key(key).body(body.to_vec().into());
         put.send().await.unwrap().e_tag.unwrap()
     }
 
     /// The bytes under a key, if there is an object.
-    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
+    pub(super) async fn get(&self, key: &str) -> Option<Vec<u8>> {
         match self.client.get_object().bucket(self.name()).key(key).send().await {
             Ok(found) => Some(found.body.collect().await.unwrap().to_vec()),
             Err(error) if error.code() == Some("NoSuchKey") => None,
@@ -119,7 +119,7 @@ async fn shared() -> Server {
 }
 
 /// Our endpoint, to be stopped and started again.
-pub struct OwnServer {
+pub(super) struct OwnServer {
     pub server: Server,
     pub address: SocketAddr,
     shutdown: CancellationToken,
@@ -127,7 +127,7 @@ pub struct OwnServer {
 }
 
 impl OwnServer {
-    pub async fn start(root: &Path) -> Self {
+    pub(super) async fn start(root: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = Server::ours(address);
@@ -146,30 +146,30 @@ impl OwnServer {
         Self { server, address, shutdown, task }
     }
 
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.shutdown.cancel();
         self.task.await.unwrap();
     }
 
-    pub fn bucket(&self) -> Bucket {
+    pub(super) fn bucket(&self) -> Bucket {
         Bucket { client: self.server.client(), server: self.server.clone(), prefix: String::new() }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clients sign with the real time, too")]
-pub fn now() -> DateTime<Utc> {
+pub(super) fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
 /// The code of a refused request.
-pub fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
+pub(super) fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
     outcome: Result<T, aws_sdk_s3::error::SdkError<E, R>>,
 ) -> String {
     outcome.unwrap_err().code().unwrap_or_default().to_owned()
 }
 
 /// The HTTP status of a refused request.
-pub fn status<T: std::fmt::Debug, E: std::fmt::Debug>(
+pub(super) fn status<T: std::fmt::Debug, E: std::fmt::Debug>(
     outcome: Result<T, aws_sdk_s3::error::SdkError<E, aws_sdk_s3::config::http::HttpResponse>>,
 ) -> u16 {
     outcome.unwrap_err().raw_response().map_or(0, |response| response.status().as_u16())
