@@ -95,10 +95,9 @@ async fn a_connection_that_breaks_off_replaces_nothing() {
 
     let mut connection = TcpStream::connect(address).await.unwrap();
     let query = url.query().unwrap();
-    let mut head = format!("PUT {}?{query} HTTP/1.1\r\nhost: {host}\r\n", url.path());
-    for (name, value) in presigned.headers() {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
+    let headers: Vec<String> =
+        presigned.headers().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("PUT {}?{query} HTTP/1.1\r\nhost: {host}\r\n{}", url.path(), headers.concat());
     connection.write_all(format!("{head}\r\nonly these bytes").as_bytes()).await.unwrap();
     connection.shutdown().await.unwrap();
     let mut answer = Vec::new();

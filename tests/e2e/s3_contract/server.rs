@@ -121,7 +121,6 @@ async fn shared() -> Server {
 /// Our endpoint, to be stopped and started again.
 pub(super) struct OwnServer {
     pub server: Server,
-    pub address: SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -143,7 +142,7 @@ impl OwnServer {
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { endpoint.serve(listener, stop).await.unwrap() });
-        Self { server, address, shutdown, task }
+        Self { server, shutdown, task }
     }
 
     pub(super) async fn stop(self) {
