@@ -18,6 +18,7 @@ run: setup ## build and start a complete vault in ./data (ARGS="--listen 127.0.0
 	exec "$$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/docuvault" standalone $(ARGS)
 
 test: setup ## run every test against a private PostgreSQL (ARGS="quota" for some of them)
+	cargo build --workspace --bins
 	tests/with_postgres cargo test --workspace --no-fail-fast $(ARGS)
 
 lint: setup ## check format, lints, dependencies and the stored query descriptions

@@ -1,7 +1,11 @@
-//! The real binary, from outside: its processes, files, ports and exit codes.
+//! The real binaries, from outside: processes, files, ports, exit codes, and the API over HTTP.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-// `cfg(test)` is always set here; it tells clippy that helpers are tests, too.
+mod client;
+mod faults;
+mod matrix;
+mod replay;
 #[cfg(test)]
 mod s3_contract;
 mod standalone;
+mod tour;

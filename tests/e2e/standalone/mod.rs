@@ -3,4 +3,4 @@
 mod death;
 mod refusals;
 mod start;
-mod vault;
+pub(crate) mod vault;

@@ -21,6 +21,8 @@ pub(crate) struct Vault {
     stdout: Lines<BufReader<ChildStdout>>,
     /// The last line before the process answered.
     pub(crate) ready_line: String,
+    /// The token of the setup link, if one was printed.
+    pub(crate) setup_token: Option<String>,
 }
 
 /// The command line on `data`, at free ports.
@@ -60,9 +62,13 @@ impl Vault {
     pub(crate) async fn spawn(data: &Path, mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut setup_token = None;
         let ready_line = timeout(START_LIMIT, async {
             loop {
                 let line = stdout.next_line().await.unwrap().expect("the vault ended before it was ready");
+                if let Some((_, token)) = line.split_once("/setup#token=") {
+                    setup_token = Some(token.trim().to_owned());
+                }
                 if line.starts_with("docuvault ready at ") {
                     return line;
                 }
@@ -70,7 +76,7 @@ impl Vault {
         })
         .await
         .unwrap();
-        Self { data: data.to_owned(), child, stdout, ready_line }
+        Self { data: data.to_owned(), child, stdout, ready_line, setup_token }
     }
 
     pub(crate) fn env_file(&self) -> PathBuf {
