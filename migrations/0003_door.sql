@@ -185,24 +185,24 @@ END $$;
 -- {"streams": [[type, id]…], "expected": [[stream, sequence]…], "subjects": [uuid…],
 --  "events": [{"stream", "event_id", "owner_id", "event_type", "event_version", "payload", "metadata"}…]}
 -- with payload and metadata as JSON texts. Answers the first position.
-CREATE FUNCTION append_or_fail(append json) RETURNS bigint
+CREATE FUNCTION append_or_fail(append jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     answer record;
 BEGIN
     SELECT d.outcomes[1] AS outcome, d.positions[1] AS place INTO answer
     FROM (SELECT array_agg(s->>0 ORDER BY n) AS types, array_agg(s->>1 ORDER BY n) AS ids
-          FROM json_array_elements(append->'streams') WITH ORDINALITY t(s, n)) streams,
+          FROM jsonb_array_elements(append->'streams') WITH ORDINALITY t(s, n)) streams,
          (SELECT coalesce(array_agg(1), '{}') AS appends, coalesce(array_agg((x->>0)::integer), '{}') AS streams,
                  coalesce(array_agg((x->>1)::bigint), '{}') AS sequences
-          FROM json_array_elements(append->'expected') x) expected,
+          FROM jsonb_array_elements(append->'expected') x) expected,
          (SELECT array_agg(1) AS appends, array_agg((e->>'stream')::integer ORDER BY n) AS streams,
                  array_agg((e->>'event_id')::uuid ORDER BY n) AS event_ids, array_agg((e->>'owner_id')::uuid ORDER BY n) AS owners,
                  array_agg(e->>'event_type' ORDER BY n) AS types, array_agg(e->>'event_version' ORDER BY n) AS versions,
                  array_agg(e->>'payload' ORDER BY n) AS payloads, array_agg(e->>'metadata' ORDER BY n) AS metadatas
-          FROM json_array_elements(append->'events') WITH ORDINALITY t(e, n)) events,
+          FROM jsonb_array_elements(append->'events') WITH ORDINALITY t(e, n)) events,
          (SELECT coalesce(array_agg(1), '{}') AS appends, coalesce(array_agg(s::uuid), '{}') AS ids
-          FROM json_array_elements_text(append->'subjects') s) subjects,
+          FROM jsonb_array_elements_text(append->'subjects') s) subjects,
          LATERAL public.append_events(streams.types, streams.ids, expected.appends, expected.streams, expected.sequences,
              events.appends, events.streams, events.event_ids, events.owners, events.types, events.versions,
              events.payloads, events.metadatas, subjects.appends, subjects.ids, ARRAY[false], false) d;

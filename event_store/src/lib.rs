@@ -36,5 +36,5 @@ pub use read::{RawEvent, RecordedEvent};
 pub use repository::SealedRepository;
 pub use seal::SealError;
 pub use store::{EventStore, migrate};
-pub use unit::Unit;
+pub use unit::{Unit, UnitError};
 pub use watch::LogHead;
