@@ -22,6 +22,7 @@ mod load;
 mod read;
 mod repository;
 mod seal;
+mod statement;
 mod store;
 mod unit;
 mod watch;
