@@ -1,4 +1,5 @@
 //! The log against a real PostgreSQL, through its public surface and, where an attacker would, around it.
 
+mod door;
 mod smoke;
 mod vault;

@@ -97,6 +97,10 @@ where
         .await
 }
 
+pub(crate) fn new_id() -> Uuid {
+    Clock::system().new_id()
+}
+
 pub(crate) fn email(user: UserId) -> String {
     format!("{user}@canary.example")
 }
