@@ -1,5 +1,9 @@
 //! The log against a real PostgreSQL, through its public surface and, where an attacker would, around it.
 
+mod append_only;
 mod door;
+mod leaf;
+mod proxy;
 mod smoke;
+mod unknown;
 mod vault;
