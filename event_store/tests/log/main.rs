@@ -7,3 +7,4 @@ mod proxy;
 mod smoke;
 mod unknown;
 mod vault;
+mod writers;
