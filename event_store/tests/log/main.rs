@@ -2,6 +2,8 @@
 
 mod append_only;
 mod door;
+mod execute;
+mod gate;
 mod leaf;
 mod proxy;
 mod smoke;
