@@ -1,6 +1,7 @@
 //! The log against a real PostgreSQL, through its public surface and, where an attacker would, around it.
 
 mod append_only;
+mod differential;
 mod door;
 mod execute;
 mod gate;
