@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 pub(crate) struct Proxy {
     port: u16,
     needle: &'static [u8],
     armed: AtomicUsize,
     lost: AtomicUsize,
+    down: watch::Sender<bool>,
+    refused: AtomicUsize,
 }
 
 impl Proxy {
@@ -20,12 +23,22 @@ impl Proxy {
     pub(crate) async fn start(options: &PgConnectOptions, needle: &'static str) -> Arc<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (armed, lost) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let proxy = Arc::new(Self { port, needle: needle.as_bytes(), armed, lost });
+        let proxy = Arc::new(Self {
+            port,
+            needle: needle.as_bytes(),
+            armed: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+            down: watch::Sender::new(false),
+            refused: AtomicUsize::new(0),
+        });
         let (server, accepting) = ((options.get_host().to_owned(), options.get_port()), proxy.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(accepting.clone().carry(client, server.clone()));
+                if *accepting.down.borrow() {
+                    accepting.refused.fetch_add(1, Ordering::SeqCst);
+                } else {
+                    tokio::spawn(accepting.clone().carry(client, server.clone()));
+                }
             }
         });
         proxy
@@ -45,11 +58,23 @@ impl Proxy {
         self.lost.load(Ordering::SeqCst)
     }
 
+    /// Cuts every connection and takes no new ones, until it is up again.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.send_replace(down);
+    }
+
+    /// How many connections have been refused while it was down.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
+
     async fn carry(self: Arc<Self>, mut client: TcpStream, server: (String, u16)) {
         let mut server = TcpStream::connect(server).await.unwrap();
-        let (mut request, mut reply) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+        let (mut request, mut reply) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+        let mut down = self.down.subscribe();
         loop {
             tokio::select! {
+                () = cut(&mut down) => return,
                 read = client.read(&mut request) => {
                     let Ok(count @ 1..) = read else { return };
                     let matches = request[..count].windows(self.needle.len()).any(|bytes| bytes == self.needle);
@@ -76,4 +101,8 @@ impl Proxy {
     fn take(&self) -> bool {
         self.armed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
     }
+}
+
+async fn cut(down: &mut watch::Receiver<bool>) {
+    drop(down.wait_for(|down| *down).await);
 }

@@ -133,3 +133,23 @@ async fn a_backend_killed_in_mid_flight_costs_nothing(admin: PgPool) {
     assert_eq!(command.await.unwrap().unwrap().position, Some(4));
     vault::assert_dense(&admin).await;
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn commands_outlast_a_database_that_is_away(admin: PgPool) {
+    let (proxy, store) = behind_proxy(&admin, APPENDED).await;
+    let user = vault::person(&store, 1000).await;
+    proxy.set_down(true);
+    let commands = join_all((0..50).map(|_| record(&store, user)));
+    let back = async {
+        while proxy.refused() < 3 {
+            tokio::task::yield_now().await;
+        }
+        proxy.set_down(false);
+    };
+    let (commands, ()) = futures::join!(commands, back);
+    let mut positions: Vec<_> =
+        commands.into_iter().map(|command| command.unwrap().position.unwrap()).collect();
+    positions.sort_unstable();
+    assert!(positions.iter().copied().eq(3..=52), "{positions:?}");
+    vault::assert_dense(&admin).await;
+}
