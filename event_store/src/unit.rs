@@ -195,7 +195,7 @@ impl PendingEvent {
         let mut metadata = context.metadata.to_map(part);
         if let Some(ip) = &context.metadata.ip {
             let open = ip.open().ok_or(SealError::Encrypt)?;
-            let sealed = seal::seal_value(keys, ip.subject, event_id, "events.metadata/ip", open.as_bytes())?;
+            let sealed = seal::seal_value(keys, ip.subject, event_id, seal::IP, open.as_bytes())?;
             metadata.insert("ip".into(), sealed);
         }
         let metadata = serde_json::to_string(&metadata)?;

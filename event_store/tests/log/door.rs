@@ -37,8 +37,10 @@ async fn send_ids(
     retrying: bool,
 ) -> Result<Answer, sqlx::Error> {
     let numbered = || (1..).zip(batch);
-    let expected: Vec<_> = numbered().flat_map(|(n, append)| append.expected.iter().map(move |e| (n, *e))).collect();
-    let events: Vec<_> = numbered().flat_map(|(n, append)| append.events.iter().map(move |e| (n, e))).collect();
+    let expected: Vec<_> =
+        numbered().flat_map(|(n, append)| append.expected.iter().map(move |e| (n, *e))).collect();
+    let events: Vec<_> =
+        numbered().flat_map(|(n, append)| append.events.iter().map(move |e| (n, e))).collect();
     let subjects: Vec<_> = numbered().filter_map(|(n, append)| Some((n, append.subject?))).collect();
     let texts = |text: &str| vec![text.to_owned(); events.len()];
     sqlx::query_as(
@@ -75,7 +77,8 @@ fn code(error: &sqlx::Error) -> String {
 
 /// Sequences of a stream, in the order of the log.
 async fn sequences(admin: &PgPool, stream: &str) -> Vec<i64> {
-    let query = sqlx::query_scalar("SELECT sequence FROM events WHERE aggregate_id = $1 ORDER BY position").bind(stream);
+    let query = sqlx::query_scalar("SELECT sequence FROM events WHERE aggregate_id = $1 ORDER BY position")
+        .bind(stream);
     query.fetch_all(admin).await.unwrap()
 }
 
@@ -131,7 +134,8 @@ async fn a_sequence_taken_by_another_event_is_a_conflict(admin: PgPool) {
 async fn blind_appends_take_the_next_sequence(admin: PgPool) {
     let pool = vault::app_pool(vault::app_options(&admin));
     let mut app = pool.acquire().await.unwrap();
-    let answer = send(&mut app, &[append(&[], &[1]), append(&[], &[1, 1]), append(&[(2, 0)], &[2, 1])]).await.unwrap();
+    let answer =
+        send(&mut app, &[append(&[], &[1]), append(&[], &[1, 1]), append(&[(2, 0)], &[2, 1])]).await.unwrap();
     assert_eq!(outcomes(&answer), ["appended"; 3]);
     assert_eq!(sequences(&admin, "a").await, [1, 2, 3, 4]);
 }
@@ -140,7 +144,11 @@ async fn blind_appends_take_the_next_sequence(admin: PgPool) {
 async fn a_subject_without_a_key_fails_only_its_append(admin: PgPool) {
     let store = vault::store(&admin).await;
     let (known, erased) = (vault::register(&store).await, vault::register(&store).await);
-    sqlx::query("UPDATE user_keys SET wrapped = NULL WHERE user_id = $1").bind(erased.0).execute(&admin).await.unwrap();
+    sqlx::query("UPDATE user_keys SET wrapped = NULL WHERE user_id = $1")
+        .bind(erased.0)
+        .execute(&admin)
+        .await
+        .unwrap();
     let of = |subject| Append { subject: Some(subject), ..append(&[], &[1]) };
     let mut app = store.pool().acquire().await.unwrap();
     let answer = send(&mut app, &[of(known.0), of(erased.0), of(new_id())]).await.unwrap();
@@ -258,10 +266,11 @@ async fn time_never_runs_backwards(admin: PgPool) {
         .await
         .unwrap();
     send(&mut app, &[append(&[], &[1])]).await.unwrap();
-    let same: bool = sqlx::query_scalar("SELECT count(DISTINCT recorded_at) = 1 AND count(*) = 2 FROM events")
-        .fetch_one(&admin)
-        .await
-        .unwrap();
+    let same: bool =
+        sqlx::query_scalar("SELECT count(DISTINCT recorded_at) = 1 AND count(*) = 2 FROM events")
+            .fetch_one(&admin)
+            .await
+            .unwrap();
     assert!(same);
 }
 
@@ -270,9 +279,11 @@ async fn a_transaction_left_open_elsewhere_changes_nothing(admin: PgPool) {
     let pool = vault::app_pool(vault::app_options(&admin));
     let mut app = pool.acquire().await.unwrap();
     let mut idle = pool.acquire().await.unwrap();
-    idle.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO email_claims VALUES ('\\x01', gen_random_uuid())")
-        .await
-        .unwrap();
+    idle.execute(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO email_claims VALUES ('\\x01', gen_random_uuid())",
+    )
+    .await
+    .unwrap();
     let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&mut *idle).await.unwrap();
     assert_eq!(seen, 0);
     send(&mut app, &[append(&[], &[1])]).await.unwrap();
@@ -301,6 +312,7 @@ async fn a_statement_with_side_rows_is_taken_whole_or_fails(admin: PgPool) {
     assert_eq!(run(claim(0, None)).await.unwrap(), 1);
     assert_eq!(code(&run(claim(0, None)).await.unwrap_err()), "DV001");
     assert_eq!(code(&run(claim(1, Some(new_id()))).await.unwrap_err()), "DV002");
-    let claims: i64 = sqlx::query_scalar("SELECT count(*) FROM email_claims").fetch_one(&admin).await.unwrap();
+    let claims: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM email_claims").fetch_one(&admin).await.unwrap();
     assert_eq!((claims, vault::positions(&admin).await), (1, vec![1]));
 }

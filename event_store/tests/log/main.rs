@@ -1,5 +1,15 @@
 //! The log against a real PostgreSQL, through its public surface and, where an attacker would, around it.
 
+mod append_only;
+mod differential;
 mod door;
+mod execute;
+mod gate;
+mod idempotency;
+mod leaf;
+mod proxy;
+mod sealing;
 mod smoke;
+mod unknown;
 mod vault;
+mod writers;

@@ -34,8 +34,6 @@ pub(crate) enum Refusal {
     Quota(#[from] UnitError<Quota>),
     #[error(transparent)]
     Document(#[from] UnitError<Document>),
-    #[error("{0}")]
-    Held(&'static str),
 }
 
 pub(crate) type Outcome<T> = Result<Executed<T>, ExecuteError<Refusal>>;
