@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aggregates::{Event, Part, UserId};
 use chrono::{DateTime, Utc};
-use cqrs_es::persist::SerializedEvent;
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -82,13 +82,17 @@ impl RawEvent {
         .hash()
     }
 
-    /// Decodes without opening: personal values stay sealed.
-    pub fn decode_sealed(self, store: &EventStore) -> Result<RecordedEvent, StoreError> {
+    /// Decodes without opening: personal values stay sealed, and no key is needed.
+    pub fn decode_sealed(self, upcasters: &[Box<dyn EventUpcaster>]) -> Result<RecordedEvent, StoreError> {
         let payload = serde_json::from_str(&self.payload)?;
-        self.decode(payload, store)
+        self.decode(payload, upcasters)
     }
 
-    fn decode(self, payload: Value, store: &EventStore) -> Result<RecordedEvent, StoreError> {
+    fn decode(
+        self,
+        payload: Value,
+        upcasters: &[Box<dyn EventUpcaster>],
+    ) -> Result<RecordedEvent, StoreError> {
         let position = self.position;
         let metadata: HashMap<String, String> = serde_json::from_str(&self.metadata)?;
         let part = Part::of_stored(&metadata).map_err(|source| StoreError::Metadata { position, source })?;
@@ -110,7 +114,8 @@ impl RawEvent {
             recorded_at: self.recorded_at,
             metadata,
             part,
-            event: store.decode_event(stored).map_err(|source| StoreError::Decode { position, source })?,
+            event: Event::decode(stored, upcasters)
+                .map_err(|source| StoreError::Decode { position, source })?,
         })
     }
 }
@@ -140,7 +145,7 @@ impl EventStore {
             let position = event.position;
             seal::open_payload(&keys, event.event_id, &mut payload)
                 .map_err(|source| StoreError::Open { position, source })?;
-            event.decode(payload, self)
+            event.decode(payload, self.upcasters())
         });
         open.collect()
     }
