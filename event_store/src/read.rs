@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aggregates::{Event, Part, UserId};
 use chrono::{DateTime, Utc};
-use cqrs_es::persist::SerializedEvent;
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -84,18 +84,18 @@ impl RawEvent {
         .hash()
     }
 
-    /// Decodes without opening: personal values stay sealed.
-    pub fn decode_sealed(self, store: &EventStore) -> Result<RecordedEvent, StoreError> {
+    /// Decodes without opening: personal values stay sealed, and no key is needed.
+    pub fn decode_sealed(self, upcasters: &[Box<dyn EventUpcaster>]) -> Result<RecordedEvent, StoreError> {
         let (payload, metadata) =
             (serde_json::from_str(&self.payload)?, serde_json::from_str(&self.metadata)?);
-        self.decode(payload, metadata, store)
+        self.decode(payload, metadata, upcasters)
     }
 
     fn decode(
         self,
         payload: Value,
         metadata: Fields,
-        store: &EventStore,
+        upcasters: &[Box<dyn EventUpcaster>],
     ) -> Result<RecordedEvent, StoreError> {
         let position = self.position;
         let part = Part::of_stored(&metadata).map_err(|source| StoreError::Metadata { position, source })?;
@@ -117,7 +117,8 @@ impl RawEvent {
             recorded_at: self.recorded_at,
             metadata,
             part,
-            event: store.decode_event(stored).map_err(|source| StoreError::Decode { position, source })?,
+            event: Event::decode(stored, upcasters)
+                .map_err(|source| StoreError::Decode { position, source })?,
         })
     }
 }
@@ -150,7 +151,7 @@ impl EventStore {
             seal::open_payload(&keys, event.event_id, &mut payload)
                 .and_then(|()| open_ip(&keys, event.event_id, &mut metadata))
                 .map_err(|source| StoreError::Open { position, source })?;
-            event.decode(payload, metadata, self)
+            event.decode(payload, metadata, self.upcasters())
         });
         open.collect()
     }

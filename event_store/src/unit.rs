@@ -82,8 +82,26 @@ impl Unit {
             }
             None => self.store.load_stream::<A>(&stream).await?,
         };
-        self.streams.push(Stream { id: stream, expected, written: 0, state: None });
-        Ok(Loaded { index: self.streams.len() - 1, state })
+        Ok(self.take(stream, state, expected))
+    }
+
+    /// Takes an aggregate for new, as one with a fresh id is: nothing is read, and the append will insist on it. When it
+    /// turns out not to be new, the command is tried again with what there is.
+    pub async fn create<A>(&mut self, id: Uuid) -> Result<Loaded<A>, StoreError>
+    where
+        A: Aggregate + Clone + 'static,
+    {
+        if !self.may_use_cache {
+            return self.load(id).await;
+        }
+        self.used_cache = true;
+        let stream = StreamId { aggregate_type: A::TYPE, aggregate_id: id.to_string() };
+        Ok(self.take(stream, A::default(), Head::default()))
+    }
+
+    fn take<A>(&mut self, id: StreamId, state: A, expected: Head) -> Loaded<A> {
+        self.streams.push(Stream { id, expected, written: 0, state: None });
+        Loaded { index: self.streams.len() - 1, state }
     }
 
     /// Lets the aggregate decide, and takes its events into the append. Returns how many there are.
