@@ -1,6 +1,6 @@
 //! The command line of `docuvault-replay`, and nothing else.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{self, ErrorKind, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,14 +17,14 @@ const AFTER_HELP: &str = "\
 Start here, with a standalone vault in ./data:
   docuvault-replay verify --env-file data/env                        is the log sound?
   docuvault-replay history --document ID --env-file data/env         who did what with a document?
-  docuvault-replay history --user ID --from 2026-01-01 --format csv  a person's year, for a spreadsheet
+  docuvault-replay history --user ID --from 2026-01-01 --format csv  a year, as a table
 
 Everything here only reads, and can run beside a live server.
 
 Environment (or lines of --env-file, which win):
   DATABASE_URL               the PostgreSQL database of the vault
-  DOCUVAULT_MASTER_KEY_FILE  opens personal data; without it such values read `[sealed]`, and `verify` does not
-                             compare the projections
+  DOCUVAULT_MASTER_KEY_FILE  opens personal data; without it such values read `[sealed]`,
+                             and `verify` does not compare the projections
 
 Exit codes: 0 sound, 1 tampered or inconsistent, 2 could not run.";
 
@@ -92,6 +92,8 @@ struct AboutArgs {
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {
         Ok(code) => code,
+        // `| head` has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // A closed stderr leaves the exit code to speak.
             drop(writeln!(stderr(), "docuvault-replay could not run: {error:#}"));
@@ -123,6 +125,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 impl AboutArgs {

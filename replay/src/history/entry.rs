@@ -26,8 +26,8 @@ pub struct Entry {
 
 impl Entry {
     pub(super) fn of(
-        event: RecordedEvent,
-        aggregate_type: String,
+        event: &RecordedEvent,
+        aggregate_type: &str,
         event_type: &str,
     ) -> Result<Self, serde_json::Error> {
         let told = match &event.event {

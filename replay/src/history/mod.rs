@@ -66,7 +66,7 @@ pub async fn history(
             None => batch.into_iter().map(|raw| raw.decode_sealed(&upcasters)).collect::<Result<_, _>>()?,
         };
         for (event, (aggregate_type, event_type)) in events.into_iter().zip(types) {
-            let mut entry = Entry::of(event, aggregate_type, &event_type)?;
+            let mut entry = Entry::of(&event, &aggregate_type, &event_type)?;
             entry.who = people.name(&entry.actor).await?;
             writer.write(&entry)?;
             count += 1;

@@ -39,10 +39,7 @@ impl<'a, W: Write> Writer<'a, W> {
     pub(super) fn write(&mut self, entry: &Entry) -> io::Result<()> {
         match self.format {
             Format::Table => self.table(entry),
-            Format::Ndjson => {
-                serde_json::to_writer(&mut *self.out, entry)?;
-                writeln!(self.out)
-            }
+            Format::Ndjson => writeln!(self.out, "{}", serde_json::to_string(entry)?),
             Format::Csv => self.csv(entry),
         }
     }

@@ -31,7 +31,7 @@ pub async fn verify(source: &Source, progress: Progress<'_>) -> anyhow::Result<R
     }
     match &source.store {
         _ if !report.log_is_intact() => {
-            report.not_checked("projections not compared: the log itself is damaged")
+            report.not_checked("projections not compared: the log itself is damaged");
         }
         None => report.not_checked("projections not compared: no master key (set DOCUVAULT_MASTER_KEY_FILE)"),
         Some(store) => read_models::compare(store, &mut report, progress).await?,

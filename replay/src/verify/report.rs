@@ -78,15 +78,14 @@ impl Report {
 
     /// For people.
     pub fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
-        match (self.sound, self.first_bad_position) {
-            (true, _) => writeln!(out, "sound: all that was checked is as it should be")?,
+        let verdict = match (self.sound, self.first_bad_position) {
+            (true, _) => "sound: all that was checked is as it should be".to_owned(),
             (false, Some(position)) => {
-                writeln!(out, "TAMPERED OR INCONSISTENT: the first bad position is {position}")?;
+                format!("TAMPERED OR INCONSISTENT: the first bad position is {position}")
             }
-            (false, None) => {
-                writeln!(out, "INCONSISTENT: the log is intact, what was derived from it is not")?
-            }
-        }
+            (false, None) => "INCONSISTENT: the log is intact, what was derived from it is not".to_owned(),
+        };
+        writeln!(out, "{verdict}")?;
         for Finding { position, problem } in &self.findings {
             match position {
                 Some(position) => writeln!(out, "  position {position}: {problem}")?,
@@ -107,7 +106,6 @@ impl Report {
 
     /// For machines: one JSON object.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
-        writeln!(out)
+        writeln!(out, "{}", serde_json::to_string_pretty(self)?)
     }
 }
