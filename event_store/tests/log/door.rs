@@ -295,7 +295,7 @@ async fn a_statement_with_side_rows_is_taken_whole_or_fails(admin: PgPool) {
     let pool = vault::app_pool(vault::app_options(&admin));
     let claim = |sequence: i64, subject: Option<Uuid>| -> Value {
         json!({
-            "streams": [["t", "a"]], "expected": [[1, sequence, null]], "subjects": subject.as_slice(),
+            "streams": [["t", "a"]], "expected": [[1, sequence, null]], "subjects": subject.as_slice(), "outcomes": [],
             "events": [{"stream": 1, "event_id": new_id(), "owner_id": Uuid::nil(), "event_type": "Happened",
                         "event_version": "1.0", "payload": "{}", "metadata": "{}"}],
         })
