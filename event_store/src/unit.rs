@@ -168,10 +168,11 @@ impl Unit {
             .zip(1..)
             .map(|(event, index)| event.seal(&context, Part { index, of }, store.clock().new_id(), &keys));
         let events = sealed.collect::<Result<Vec<_>, _>>()?;
-        let outcome = match (context.idempotency, answer) {
-            (Some(key), Some(result)) => Some(OutcomeRow { key, result: result.to_string() }),
-            _ => None,
-        };
+        let outcome = context.idempotency.zip(events.last()).map(|(key, last)| OutcomeRow {
+            key,
+            result: answer.unwrap_or_default().to_string(),
+            event_id: last.event_id,
+        });
         let expected = streams.iter().map(|stream| (stream.id.clone(), stream.expected)).collect();
         let footing = streams.into_iter().map(|stream| stream.footing(&events)).collect();
         Ok(Some((Append { expected, events, subjects, outcome }, footing)))

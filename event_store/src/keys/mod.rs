@@ -25,7 +25,7 @@ use crate::{SealError, StoreError};
 /// How many opened user keys are kept at hand.
 const CACHED_KEYS: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 /// How long they are: a person whom another process erases can still be read in this one for so long.
-const CACHED_FOR: Duration = Duration::from_secs(60);
+const CACHED_FOR: Duration = Duration::from_mins(1);
 
 /// What a random key of this installation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

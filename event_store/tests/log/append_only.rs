@@ -6,7 +6,8 @@ use crate::vault;
 
 async fn refused(connection: impl Executor<'_, Database = sqlx::Postgres>, statement: &str) {
     let error = connection.execute(statement).await.expect_err(statement);
-    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+    let code =
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
     assert_eq!(code, "42501", "{statement}: {error}");
 }
 

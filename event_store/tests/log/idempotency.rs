@@ -123,3 +123,39 @@ async fn outcomes_are_kept_for_a_day(admin: PgPool) {
     }
     assert!(matches!(store.claim(&key(user)).await, Ok(Claim::First(_))));
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_statement_with_side_rows_keeps_its_outcome_too(admin: PgPool) {
+    let store = vault::store(&admin).await;
+    let user = vault::register(&store).await;
+    let open = |limit| {
+        let context = Context { idempotency: Some(key(user)), ..vault::context(&store, user) };
+        let pool = store.pool().clone();
+        store.execute_with(
+            context,
+            move |unit| {
+                async move {
+                    let mut quota = unit.load::<Quota>(vault::new_id()).await?;
+                    unit.handle(&mut quota, QuotaCommand::Open { limit }).await?;
+                    unit.answer(json!({ "limit": limit }));
+                    Ok::<_, vault::Refusal>(())
+                }
+                .boxed()
+            },
+            move |append| {
+                let pool = pool.clone();
+                async move {
+                    sqlx::query_scalar("SELECT append_or_fail($1)").bind(append).fetch_optional(&pool).await
+                }
+                .boxed()
+            },
+        )
+    };
+    assert_eq!(open(1).await.unwrap().position, Some(2));
+    assert!(matches!(open(2).await, Err(ExecuteError::Duplicate)));
+    let Claim::Repeat { result, position } = store.claim(&key(user)).await.unwrap() else {
+        panic!("forgotten")
+    };
+    assert_eq!((result, position), (json!({ "limit": 1 }), 2));
+    assert_eq!(vault::positions(&admin).await, [1, 2]);
+}

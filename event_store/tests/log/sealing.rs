@@ -106,7 +106,7 @@ async fn a_value_moved_to_another_event_does_not_open(admin: PgPool) {
     let payload: Value =
         sqlx::query_scalar("SELECT payload FROM events WHERE position = 5").fetch_one(&admin).await.unwrap();
     tamper(&admin, 7, |target| {
-        target["UploadRequested"]["name"] = payload["UploadRequested"]["name"].clone()
+        target["UploadRequested"]["name"] = payload["UploadRequested"]["name"].clone();
     })
     .await;
     opens_nowhere(&admin, 7).await;
