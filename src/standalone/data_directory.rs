@@ -1,0 +1,96 @@
+//! The one directory that a standalone vault writes to, held by one process at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::failure::Failure;
+
+/// An existing directory, locked until this value goes (the kernel unlocks it after kill -9 as well).
+pub(super) struct DataDirectory {
+    root: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl DataDirectory {
+    /// Makes the directory when it is absent, and locks it.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        make(path).map_err(|error| unusable(path, &error))?;
+        let root = path.canonicalize().map_err(|error| unusable(path, &error))?;
+        if root.to_str().is_none_or(|text| text.contains('\n')) {
+            let remedy = "choose a path in UTF-8 and without line breaks with --data";
+            return Err(
+                Failure::new("the data directory's path cannot be written to DATA/env", remedy).into()
+            );
+        }
+        let lock = lock(&root)?;
+        Ok(Self { root, _lock: lock })
+    }
+
+    /// The absolute path.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn env_file(&self) -> PathBuf {
+        self.root.join("env")
+    }
+
+    pub(super) fn postgres(&self) -> PathBuf {
+        self.root.join("postgres")
+    }
+
+    pub(super) fn postgres_log(&self) -> PathBuf {
+        self.root.join("postgres.log")
+    }
+
+    pub(super) fn master_key(&self) -> PathBuf {
+        self.root.join("keys").join("master.key")
+    }
+}
+
+/// Others may pass through (PostgreSQL's user must), but list nothing; what is secret has a mode of its own.
+fn make(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o711).create(path)
+}
+
+fn lock(root: &Path) -> anyhow::Result<Flock<File>> {
+    let path = root.join("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(|error| unusable(root, &error))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            lock.set_len(0)?;
+            write!(lock, "{}", std::process::id()).context("cannot write the lock file")?;
+            Ok(lock)
+        }
+        Err((mut file, Errno::EWOULDBLOCK)) => {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid)?;
+            let shown = root.display();
+            let problem = format!("data directory {shown} is in use by a running docuvault (pid {pid})");
+            Err(Failure::new(problem, "stop that one, or choose another directory with --data").into())
+        }
+        Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        format!("cannot use data directory {}: {error}", path.display()),
+        "choose a directory that you may write to with --data",
+    )
+}

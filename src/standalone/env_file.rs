@@ -1,0 +1,102 @@
+//! DATA/env: ports and secrets of this vault, kept over restarts and usable by every other command.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+
+use crate::config::Environment;
+
+use super::data_directory::DataDirectory;
+use super::private_file;
+
+const HEADER: &str =
+    "# Written by `docuvault standalone` at each start. Use it with --env-file; it holds secrets.\n";
+const BUCKET: &str = "docuvault";
+const REGION: &str = "us-east-1";
+/// Enough entropy (192 bits) that nobody guesses it; hex, so that it needs no escaping in a URL.
+const SECRET_BYTES: usize = 24;
+
+/// What stands in DATA/env, and what shall stand there after this start.
+pub(super) struct Settings {
+    variables: Environment,
+    app_password: String,
+    migrate_password: String,
+}
+
+impl Settings {
+    /// Reads DATA/env; what is missing in it is made anew.
+    pub(super) fn load(data: &DataDirectory) -> anyhow::Result<Self> {
+        let path = data.env_file();
+        let mut variables =
+            if path.exists() { Environment::read_file(&path)? } else { Environment::default() };
+        variables.set("S3_REGION", REGION);
+        variables.set("S3_BUCKET", BUCKET);
+        for name in ["S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] {
+            if variables.text(name).is_none() {
+                variables.set(name, &random_secret()?);
+            }
+        }
+        Ok(Self {
+            app_password: password_in(&variables, "DATABASE_URL").map_or_else(random_secret, Ok)?,
+            migrate_password: password_in(&variables, "DATABASE_MIGRATE_URL")
+                .map_or_else(random_secret, Ok)?,
+            variables,
+        })
+    }
+
+    /// Writes DATA/env, whole or not at all.
+    pub(super) fn save(&self, data: &DataDirectory) -> anyhow::Result<()> {
+        let lines = self.variables.iter().map(|(name, value)| format!("{name}={value}\n"));
+        let content: String = std::iter::once(HEADER.to_owned()).chain(lines).collect();
+        let path = data.env_file();
+        private_file::replace(&path, &content).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    pub(super) fn environment(&self) -> &Environment {
+        &self.variables
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.variables.set(name, value);
+    }
+
+    /// The port of the private PostgreSQL at its last start.
+    pub(super) fn postgres_port(&self) -> Option<u16> {
+        url::Url::parse(&self.variables.text("DATABASE_URL")?).ok()?.port()
+    }
+
+    /// The address of the S3 endpoint at its last start.
+    pub(super) fn s3_address(&self) -> Option<SocketAddr> {
+        self.variables.text("S3_ENDPOINT")?.strip_prefix("http://")?.parse().ok()
+    }
+
+    /// Writes both database URLs for the port that PostgreSQL now has.
+    pub(super) fn set_postgres_port(&mut self, port: u16) {
+        let url =
+            |[role, password]: [&str; 2]| format!("postgres://{role}:{password}@127.0.0.1:{port}/docuvault");
+        let (app, migrate) = (url(self.app_login()), url(self.migrate_login()));
+        self.set("DATABASE_URL", &app);
+        self.set("DATABASE_MIGRATE_URL", &migrate);
+    }
+
+    /// Role and password of `DATABASE_URL`.
+    pub(super) fn app_login(&self) -> [&str; 2] {
+        ["docuvault_app", &self.app_password]
+    }
+
+    /// Role and password of `DATABASE_MIGRATE_URL`.
+    pub(super) fn migrate_login(&self) -> [&str; 2] {
+        ["docuvault_migrate", &self.migrate_password]
+    }
+}
+
+fn password_in(variables: &Environment, name: &str) -> Option<String> {
+    url::Url::parse(&variables.text(name)?).ok()?.password().map(str::to_owned)
+}
+
+/// A new secret from the operating system.
+pub(super) fn random_secret() -> anyhow::Result<String> {
+    let mut bytes = [0; SECRET_BYTES];
+    getrandom::fill(&mut bytes).context("the operating system gives no randomness")?;
+    Ok(hex::encode(bytes))
+}
