@@ -7,6 +7,7 @@ mod env_file;
 mod master_key;
 mod postgres;
 mod private_file;
+pub mod s3;
 mod sockets;
 #[cfg(test)]
 mod tests;
