@@ -1,6 +1,6 @@
 //! Every event of every aggregate, as a reader of the log meets them.
 
-use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use cqrs_es::persist::{EventUpcaster, SemanticVersion, SerializedEvent};
 use cqrs_es::{Aggregate, DomainEvent};
 
 use crate::access::{self, AccessEvent};
@@ -24,6 +24,8 @@ pub enum DecodeError {
     Payload { aggregate_type: String, event_type: String, event_version: String, source: serde_json::Error },
     #[error("event type `{stored}` holds a `{payload}` payload")]
     Mislabelled { stored: String, payload: String },
+    #[error("event `{event_type}` has version `{stored}`, which does not lead to version {current}")]
+    UnknownVersion { event_type: String, stored: String, current: String },
 }
 
 /// Turns payloads of older versions into the current shape, in the order of the versions. Event types are unique
@@ -73,6 +75,12 @@ fn parse<E: DomainEvent>(stored: SerializedEvent) -> Result<E, DecodeError> {
     };
     if event.event_type() != event_type {
         return Err(DecodeError::Mislabelled { stored: event_type, payload: event.event_type() });
+    }
+    let current = event.event_version();
+    // Compared by meaning: upcasters of cqrs-es write 1.0 as 1.0.0.
+    let version = |text: &str| text.parse::<SemanticVersion>().ok();
+    if version(&current) != version(&event_version) {
+        return Err(DecodeError::UnknownVersion { event_type, stored: event_version, current });
     }
     Ok(event)
 }

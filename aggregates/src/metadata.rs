@@ -82,3 +82,56 @@ impl Metadata {
         map
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn metadata() -> Metadata {
+        Metadata {
+            actor: Actor::User(UserId(Uuid::from_u128(1))),
+            correlation_id: Uuid::from_u128(2),
+            causation_id: None,
+            occurred_at: DateTime::UNIX_EPOCH + TimeDelta::nanoseconds(1_234_567_891),
+            ip: Some(Personal::new(UserId(Uuid::from_u128(1)), "192.0.2.7".into())),
+        }
+    }
+
+    fn stored(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn is_stored_flat_and_without_the_address() {
+        let alone = stored(&[
+            ("actor", "user:00000000-0000-0000-0000-000000000001"),
+            ("correlation_id", "00000000-0000-0000-0000-000000000002"),
+            ("occurred_at", "1970-01-01T00:00:01.234567Z"),
+        ]);
+        assert_eq!(metadata().to_map(Part { index: 1, of: 1 }), alone);
+
+        let mut caused = alone;
+        caused.extend(stored(&[("causation_id", "00000000-0000-0000-0000-000000000003"), ("part", "2/3")]));
+        let metadata = Metadata { causation_id: Some(Uuid::from_u128(3)), ..metadata() };
+        assert_eq!(metadata.to_map(Part { index: 2, of: 3 }), caused);
+    }
+
+    #[test]
+    fn actors_are_told_apart() {
+        assert_eq!(Actor::System("upload-expiry").to_string(), "system:upload-expiry");
+        assert_eq!(Actor::Operator.to_string(), "operator");
+    }
+
+    #[test]
+    fn part_reads_as_it_was_written() {
+        for part in [Part { index: 1, of: 1 }, Part { index: 1, of: 2 }, Part { index: 100, of: 100 }] {
+            assert_eq!(Part::of_stored(&metadata().to_map(part)).unwrap(), part);
+        }
+        for text in ["", "1", "/", "0/1", "3/2", "1/0", "-1/2", "1/2/3", "a/b", "1/4294967296"] {
+            let error = Part::of_stored(&stored(&[("part", text)])).unwrap_err();
+            assert_eq!(error.to_string(), "metadata field `part` is missing or malformed", "{text}");
+        }
+    }
+}

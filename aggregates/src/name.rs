@@ -99,4 +99,11 @@ mod tests {
         assert_eq!(ext("a.b c"), "");
         assert_eq!(ext("no extension"), "");
     }
+
+    #[test]
+    fn is_stored_as_its_text() {
+        let name = Name::parse("résumé.pdf").unwrap();
+        assert_eq!(serde_json::to_value(&name).unwrap(), "résumé.pdf");
+        assert_eq!(serde_json::from_value::<Name>("résumé.pdf".into()).unwrap(), name);
+    }
 }

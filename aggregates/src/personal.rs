@@ -51,3 +51,53 @@ impl<T> std::fmt::Debug for Personal<T> {
         write!(f, "Personal({state}, {})", self.subject)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn forms() -> [(Personal<String>, Value); 3] {
+        let subject = UserId(Uuid::from_u128(1));
+        let id = "00000000-0000-0000-0000-000000000001";
+        [
+            (Personal::new(subject, "Ada".into()), json!({ "subject": id, "open": "Ada" })),
+            (
+                Personal { subject, value: PersonalValue::Sealed("QWRh".into()) },
+                json!({ "subject": id, "sealed": "QWRh" }),
+            ),
+            (
+                Personal { subject, value: PersonalValue::Erased(true) },
+                json!({ "subject": id, "erased": true }),
+            ),
+        ]
+    }
+
+    #[test]
+    fn is_stored_in_one_of_three_forms() {
+        for (personal, stored) in forms() {
+            assert_eq!(serde_json::to_value(&personal).unwrap(), stored);
+            assert_eq!(serde_json::from_value::<Personal<String>>(stored).unwrap(), personal);
+        }
+        for malformed in [json!({ "subject": Uuid::nil() }), json!({ "open": "Ada" }), json!("Ada")] {
+            assert!(serde_json::from_value::<Personal<String>>(malformed.clone()).is_err(), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn opens_only_when_open() {
+        let open = forms().map(|(personal, _)| personal.open().cloned());
+        assert_eq!(open, [Some("Ada".into()), None, None]);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        for ((personal, _), state) in forms().into_iter().zip(["open", "sealed", "erased"]) {
+            let shown = format!("{personal:?} {personal:#?}");
+            assert!(shown.contains(state) && shown.contains("0001"), "{shown}");
+            assert!(!shown.contains("Ada") && !shown.contains("QWRh"), "{shown}");
+        }
+    }
+}

@@ -62,3 +62,19 @@ impl DomainEvent for AccessEvent {
         "1.0".into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_is_a_person_and_a_month() {
+        let user = UserId(Uuid::from_u128(1));
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::days(31) + TimeDelta::seconds(seconds);
+        assert_eq!(stream_id(user, at(-1)), "00000000-0000-0000-0000-000000000001:1970-01");
+        assert_eq!(stream_id(user, at(0)), "00000000-0000-0000-0000-000000000001:1970-02");
+    }
+}

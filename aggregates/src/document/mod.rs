@@ -39,7 +39,7 @@ impl Document {
         self.request.as_deref()
     }
 
-    /// The request, if the document exists (is not purged or given up) and belongs to `owner`.
+    /// The request, if it was `owner` who made it; also of a document that is gone.
     pub fn owned_by(&self, owner: UserId) -> Option<&UploadRequest> {
         self.request.as_deref().filter(|request| request.owner_id == owner)
     }

@@ -39,7 +39,7 @@ impl Quota {
     }
 
     pub fn reserved(&self) -> u64 {
-        self.reservations.values().sum()
+        self.reservations.values().fold(0, |sum, bytes| sum.saturating_add(*bytes))
     }
 
     /// The events that `command` causes, or why it is refused. No events: it changes nothing.
