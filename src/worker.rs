@@ -11,31 +11,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{http, telemetry};
+use crate::http;
 
 /// How long the roles get to finish what they are at.
 const STOP_TIME: Duration = Duration::from_secs(15);
 
-/// What a process needs to serve, bound before anything else so that a taken port is known at once.
-pub struct Sockets {
-    pub api: TcpListener,
-    pub metrics: TcpListener,
-}
-
 /// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered.
 pub async fn run(
     config: Config,
-    sockets: Sockets,
+    api: TcpListener,
     shutdown: CancellationToken,
     ready: oneshot::Sender<()>,
 ) -> anyhow::Result<()> {
-    let figures = telemetry::install_metrics()?;
     let mut roles = Roles { tasks: JoinSet::new(), stop: shutdown.child_token() };
     let app = App::build(config, roles.stop.clone()).await?;
 
-    roles.start("metrics", telemetry::serve_metrics(sockets.metrics, figures, roles.stop.clone()));
     roles.start_subscribers(&app);
-    roles.start("api", http::serve(sockets.api, http::router(app), roles.stop.clone()));
+    roles.start("api", http::serve(api, http::router(app), roles.stop.clone()));
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
     roles.finish().await
