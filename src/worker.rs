@@ -27,7 +27,7 @@ pub async fn run(
     let app = App::build(config, roles.stop.clone()).await?;
 
     roles.start_subscribers(&app);
-    roles.start("api", http::serve(api, http::router(app), roles.stop.clone()));
+    roles.start("api", http::serve(api, http::router(app)?, roles.stop.clone()));
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
     roles.finish().await
@@ -47,7 +47,8 @@ impl Roles {
     fn start_subscribers(&mut self, app: &Arc<App>) {
         let head = app.store.watch(self.stop.clone());
         for projection in projections::all() {
-            let run = projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
+            let run =
+                projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
             self.start(projection.name(), async { Ok(run.await) });
         }
     }

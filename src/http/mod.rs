@@ -11,10 +11,12 @@ mod openapi;
 pub mod page;
 mod server;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,15 +32,19 @@ fn api() -> OpenApiRouter<Arc<App>> {
 }
 
 /// The whole server.
-pub fn router(app: Arc<App>) -> Router {
+pub fn router(app: Arc<App>) -> anyhow::Result<Router> {
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .nest("/api/v1", api())
         .split_for_parts();
+    let document = Bytes::from(document.to_json()?);
     let routes = routes
-        .route("/api/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document.to_json())))
+        .route(
+            "/api/openapi.json",
+            get(move || ready(([(CONTENT_TYPE, "application/json")], document.clone()))),
+        )
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
-    layers::wrap(routes, &app)
+    Ok(layers::wrap(routes, &app))
 }

@@ -48,7 +48,11 @@ impl IdempotencyKey {
 }
 
 /// Carries a command out once for its key: a repeat gets the ids that the command answered with ([`event_store::Unit::answer`]).
-pub async fn once<T, F, R>(app: &Arc<App>, key: Option<CommandKey>, command: F) -> Result<Executed<T>, ApiError>
+pub async fn once<T, F, R>(
+    app: &Arc<App>,
+    key: Option<CommandKey>,
+    command: F,
+) -> Result<Executed<T>, ApiError>
 where
     T: DeserializeOwned,
     F: AsyncFn(Option<CommandKey>) -> Result<Executed<T>, ExecuteError<R>>,
