@@ -40,7 +40,8 @@ pub struct Executed<T> {
 
 /// Sends an append and its side rows as one statement that calls `append_or_fail` with the given JSON. `None`: the
 /// statement's own precondition did not hold, and nothing was written.
-pub(crate) type Statement = dyn Fn(Value) -> BoxFuture<'static, Result<Option<i64>, sqlx::Error>> + Send + Sync;
+pub(crate) type Statement =
+    dyn Fn(Value) -> BoxFuture<'static, Result<Option<i64>, sqlx::Error>> + Send + Sync;
 
 impl EventStore {
     /// Runs `decide` on freshly loaded or cached aggregates and appends what it caused. Runs in a task of its own:

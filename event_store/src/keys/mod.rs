@@ -42,6 +42,7 @@ pub(crate) struct UserKey {
 }
 
 /// A key for a person who is about to be registered; its row commits with `UserRegistered`.
+#[derive(Clone)]
 pub struct NewUserKey {
     pub user_id: UserId,
     pub key_id: Uuid,

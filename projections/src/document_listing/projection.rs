@@ -1,0 +1,152 @@
+//! The fold: the only writer of `document_listing`.
+
+use std::collections::HashMap;
+
+use aggregates::document::UploadRequest;
+use aggregates::{DocumentEvent, Event, Personal};
+use event_store::RecordedEvent;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{DocumentRow, Status, queries};
+use crate::Subscriber;
+
+/// Keeps `document_listing`.
+pub struct DocumentListing;
+
+impl Subscriber for DocumentListing {
+    fn name(&self) -> &'static str {
+        "document_listing"
+    }
+
+    fn handle<'a>(
+        &'a self,
+        tx: &'a mut PgConnection,
+        events: &'a [RecordedEvent],
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
+        fold(tx, events).boxed()
+    }
+}
+
+async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result<()> {
+    let mut changes = Vec::new();
+    for event in events {
+        if let Event::Document(change) = &event.event {
+            changes.push((event.aggregate_id.parse::<Uuid>()?, event, change));
+        }
+    }
+    let mut touched: Vec<Uuid> = changes.iter().map(|(id, ..)| *id).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let loaded = queries::load(tx, &touched).await?;
+    let mut rows: HashMap<Uuid, DocumentRow> = loaded.into_iter().map(|row| (row.document_id, row)).collect();
+    for (id, event, change) in changes {
+        apply(&mut rows, id, event, change);
+    }
+    touched.retain(|id| !rows.contains_key(id));
+    sqlx::query!("DELETE FROM document_listing WHERE document_id = ANY($1)", &touched)
+        .execute(&mut *tx)
+        .await?;
+    Ok(upsert(tx, &rows.into_values().collect::<Vec<_>>()).await?)
+}
+
+fn apply(rows: &mut HashMap<Uuid, DocumentRow>, id: Uuid, event: &RecordedEvent, change: &DocumentEvent) {
+    if let DocumentEvent::UploadRequested(request) = change {
+        rows.insert(id, requested(id, event, request));
+        return;
+    }
+    let Some(row) = rows.get_mut(&id) else { return };
+    row.updated_at = event.recorded_at;
+    row.position = event.position;
+    match change {
+        DocumentEvent::UploadRequested(_) => {}
+        DocumentEvent::VerificationStarted { .. } => row.status = Status::Verifying,
+        DocumentEvent::UploadCompleted { version, bytes, .. } => {
+            row.status = Status::Active;
+            row.version = i32::try_from(*version).unwrap_or(i32::MAX);
+            row.size = bytes_of(*bytes);
+            row.uploaded_at = Some(event.recorded_at);
+        }
+        DocumentEvent::UploadRejected { .. } => row.status = Status::Rejected,
+        DocumentEvent::DocumentRenamed { name } => {
+            row.name = crate::shown(name.open().map(aggregates::Name::as_str));
+            row.sort_name = row.name.to_lowercase();
+        }
+        DocumentEvent::DocumentTrashed { .. } => row.status = Status::Trashed,
+        DocumentEvent::DocumentRestored { .. } => row.status = Status::Active,
+        DocumentEvent::UploadCancelled { .. }
+        | DocumentEvent::UploadExpired { .. }
+        | DocumentEvent::DocumentPurged { .. } => {
+            rows.remove(&id);
+        }
+    }
+}
+
+fn requested(id: Uuid, event: &RecordedEvent, request: &UploadRequest) -> DocumentRow {
+    let name = crate::shown(request.name.open().map(aggregates::Name::as_str));
+    DocumentRow {
+        document_id: id,
+        owner_id: request.owner_id.0,
+        sort_name: name.to_lowercase(),
+        name,
+        content_type: request.content_type.clone(),
+        size: bytes_of(request.size),
+        sha256: crate::shown(Personal::open(&request.content_hash.sha256).map(String::as_str)),
+        folder_id: request.folder_id.map(|folder| folder.0),
+        status: Status::Pending,
+        version: 1,
+        created_at: event.recorded_at,
+        updated_at: event.recorded_at,
+        uploaded_at: None,
+        upload_id: request.upload_id.0,
+        object_key: request.object_key.clone(),
+        expires_at: request.expires_at,
+        position: event.position,
+    }
+}
+
+fn bytes_of(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+async fn upsert(tx: &mut PgConnection, rows: &[DocumentRow]) -> Result<(), sqlx::Error> {
+    fn column<'a, T>(rows: &'a [DocumentRow], of: impl Fn(&'a DocumentRow) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    sqlx::query!(
+        "INSERT INTO document_listing (document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id,
+             status, version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position)
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+             $8::uuid[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
+             $14::uuid[], $15::text[], $16::timestamptz[], $17::bigint[])
+         ON CONFLICT (document_id) DO UPDATE SET
+             name = excluded.name, sort_name = excluded.sort_name, size = excluded.size,
+             folder_id = excluded.folder_id, status = excluded.status, version = excluded.version,
+             updated_at = excluded.updated_at, uploaded_at = excluded.uploaded_at, position = excluded.position",
+        &column(rows, |row| row.document_id),
+        &column(rows, |row| row.owner_id),
+        &column(rows, |row| row.name.as_str()) as &[&str],
+        &column(rows, |row| row.sort_name.as_str()) as &[&str],
+        &column(rows, |row| row.content_type.as_str()) as &[&str],
+        &column(rows, |row| row.size),
+        &column(rows, |row| row.sha256.as_str()) as &[&str],
+        &column(rows, |row| row.folder_id) as &[Option<Uuid>],
+        &column(rows, |row| row.status.as_str()) as &[&str],
+        &column(rows, |row| row.version),
+        &column(rows, |row| row.created_at),
+        &column(rows, |row| row.updated_at),
+        &column(rows, |row| row.uploaded_at) as &[Option<chrono::DateTime<chrono::Utc>>],
+        &column(rows, |row| row.upload_id),
+        &column(rows, |row| row.object_key.as_str()) as &[&str],
+        &column(rows, |row| row.expires_at),
+        &column(rows, |row| row.position),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

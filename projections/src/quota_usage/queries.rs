@@ -1,0 +1,34 @@
+//! What is asked of the quotas.
+
+use aggregates::UserId;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::QuotaRow;
+
+/// The quota of `user`.
+pub async fn find(pool: &PgPool, user: UserId) -> Result<Option<QuotaRow>, sqlx::Error> {
+    sqlx::query_as!(
+        QuotaRow,
+        r#"SELECT user_id, quota_limit AS "limit", used, reserved, documents, trashed_bytes
+           FROM quota_usage WHERE user_id = $1"#,
+        user.0
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+/// The rows of `users`.
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    users: &[Uuid],
+) -> Result<Vec<QuotaRow>, sqlx::Error> {
+    sqlx::query_as!(
+        QuotaRow,
+        r#"SELECT user_id, quota_limit AS "limit", used, reserved, documents, trashed_bytes
+           FROM quota_usage WHERE user_id = ANY($1)"#,
+        users
+    )
+    .fetch_all(connection)
+    .await
+}

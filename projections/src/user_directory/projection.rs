@@ -1,0 +1,70 @@
+//! The fold: the only writer of `user_directory`.
+
+use aggregates::{Event, UserEvent};
+use event_store::RecordedEvent;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::PgConnection;
+
+use super::UserRow;
+use crate::Subscriber;
+
+/// Keeps `user_directory`.
+pub struct UserDirectory;
+
+impl Subscriber for UserDirectory {
+    fn name(&self) -> &'static str {
+        "user_directory"
+    }
+
+    fn handle<'a>(
+        &'a self,
+        tx: &'a mut PgConnection,
+        events: &'a [RecordedEvent],
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
+        fold(tx, events).boxed()
+    }
+}
+
+async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    for event in events {
+        match &event.event {
+            Event::User(UserEvent::UserRegistered { email, display_name, role }) => rows.push(UserRow {
+                user_id: event.aggregate_id.parse()?,
+                email: crate::shown(email.open().map(String::as_str)),
+                display_name: display_name.as_ref().map(|name| crate::shown(name.open().map(String::as_str))),
+                role: role.as_str().into(),
+                created_at: event.recorded_at,
+                position: event.position,
+            }),
+            Event::User(UserEvent::PasswordChanged {})
+            | Event::Document(_)
+            | Event::Quota(_)
+            | Event::Access(_) => {}
+        }
+    }
+    Ok(insert(tx, &rows).await?)
+}
+
+async fn insert(tx: &mut PgConnection, rows: &[UserRow]) -> Result<(), sqlx::Error> {
+    fn column<'a, T>(rows: &'a [UserRow], of: impl Fn(&'a UserRow) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "INSERT INTO user_directory (user_id, email, display_name, role, created_at, position)
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[])",
+        &column(rows, |row| row.user_id),
+        &column(rows, |row| row.email.as_str()) as &[&str],
+        &column(rows, |row| row.display_name.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.role.as_str()) as &[&str],
+        &column(rows, |row| row.created_at),
+        &column(rows, |row| row.position),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

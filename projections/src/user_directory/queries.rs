@@ -1,0 +1,22 @@
+//! What is asked of the directory.
+
+use aggregates::UserId;
+use sqlx::PgPool;
+
+use super::UserRow;
+
+/// The account of `user`.
+pub async fn find(pool: &PgPool, user: UserId) -> Result<Option<UserRow>, sqlx::Error> {
+    sqlx::query_as!(
+        UserRow,
+        "SELECT user_id, email, display_name, role, created_at, position FROM user_directory WHERE user_id = $1",
+        user.0
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+/// How many accounts there are.
+pub async fn count(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM user_directory"#).fetch_one(pool).await
+}
