@@ -25,12 +25,14 @@ CREATE FUNCTION event_leaf_hash(
 -- their append by its index from 1, in ascending order. An append is taken whole or not at all, and a conflict
 -- fails only its own append: appends are resolved in order over heads that move with the accepted ones.
 --
+-- A stream is expected at a sequence and, unless that is null, with this last event: another process may have given
+-- the sequence to an event of its own, and what was decided on the state after ours must not stand on theirs.
 -- An event whose stream is not among its append's expectations is a blind append: the door gives it the next sequence.
 -- `retrying` makes the door look for appends that it already holds (the reply to an earlier try was lost).
 -- Answers one row: the outcome of each append (appended, known, conflict, no_key, skipped) and its first position.
 CREATE FUNCTION append_events(
     stream_types text[], stream_ids text[],
-    expect_append integer[], expect_stream integer[], expect_sequence bigint[],
+    expect_append integer[], expect_stream integer[], expect_sequence bigint[], expect_event uuid[],
     event_append integer[], event_stream integer[], event_ids uuid[], owner_ids uuid[],
     event_types text[], event_versions text[], payloads text[], metadatas text[],
     subject_append integer[], subject_ids uuid[],
@@ -45,6 +47,7 @@ DECLARE
     head_then bigint;
     moment    timestamptz;
     heads     bigint[];
+    lasts     uuid[];
     sequences bigint[] := array_fill(NULL::bigint, ARRAY[events]);
     places    bigint[] := array_fill(NULL::bigint, ARRAY[events]);
     i         integer;
@@ -67,10 +70,11 @@ BEGIN
     head := coalesce(head, 0);
     head_then := head;
     moment := greatest(clock_timestamp(), moment);
-    heads := ARRAY(
-        SELECT coalesce((SELECT ev.sequence FROM public.events ev WHERE ev.aggregate_type = s.type AND ev.aggregate_id = s.id
-                         ORDER BY ev.aggregate_type DESC, ev.aggregate_id DESC, ev.sequence DESC LIMIT 1), 0)
-        FROM unnest(stream_types, stream_ids) WITH ORDINALITY s(type, id, n) ORDER BY s.n);
+    SELECT array_agg(coalesce(h.sequence, 0) ORDER BY s.n), array_agg(h.event_id ORDER BY s.n) INTO heads, lasts
+    FROM unnest(stream_types, stream_ids) WITH ORDINALITY s(type, id, n)
+    LEFT JOIN LATERAL (SELECT ev.sequence, ev.event_id FROM public.events ev
+                       WHERE ev.aggregate_type = s.type AND ev.aggregate_id = s.id
+                       ORDER BY ev.aggregate_type DESC, ev.aggregate_id DESC, ev.sequence DESC LIMIT 1) h ON true;
 
     outcomes := ARRAY(SELECT CASE WHEN s THEN 'skipped' ELSE 'appended' END FROM unnest(skipped) WITH ORDINALITY k(s, n) ORDER BY n);
     positions := array_fill(NULL::bigint, ARRAY[appends]);
@@ -88,7 +92,8 @@ BEGIN
 
     FOR a IN 1..appends LOOP
         WHILE expect_append[x] = a LOOP
-            IF outcomes[a] = 'appended' AND heads[expect_stream[x]] <> expect_sequence[x] THEN
+            i := expect_stream[x];
+            IF outcomes[a] = 'appended' AND (heads[i] <> expect_sequence[x] OR lasts[i] <> expect_event[x]) THEN
                 outcomes[a] := 'conflict';
             END IF;
             x := x + 1;
@@ -100,6 +105,7 @@ BEGIN
             IF outcomes[a] = 'appended' THEN
                 i := event_stream[e];
                 heads[i] := heads[i] + 1;
+                lasts[i] := event_ids[e];
                 head := head + 1;
                 sequences[e] := heads[i];
                 places[e] := head;
@@ -120,6 +126,10 @@ BEGIN
         JOIN unnest(stream_types, stream_ids) WITH ORDINALITY s(type, id, n) ON s.n = n.stream
         WHERE n.place IS NOT NULL
         ORDER BY n.place;
+        GET DIAGNOSTICS i = ROW_COUNT;
+        IF i <> head - head_then THEN
+            RAISE EXCEPTION 'an event names a stream that is not listed' USING ERRCODE = 'invalid_parameter_value';
+        END IF;
         PERFORM pg_notify('docuvault_log', head::text);
     END IF;
 END $$;
@@ -141,7 +151,7 @@ CREATE INDEX command_outcomes_age ON command_outcomes (recorded_at);
 -- idempotency key is already taken is answered `duplicate`.
 CREATE FUNCTION append_commands(
     stream_types text[], stream_ids text[],
-    expect_append integer[], expect_stream integer[], expect_sequence bigint[],
+    expect_append integer[], expect_stream integer[], expect_sequence bigint[], expect_event uuid[],
     event_append integer[], event_stream integer[], event_ids uuid[], owner_ids uuid[],
     event_types text[], event_versions text[], payloads text[], metadatas text[],
     subject_append integer[], subject_ids uuid[],
@@ -170,8 +180,8 @@ BEGIN
     END IF;
 
     SELECT d.outcomes, d.positions INTO outcomes, positions
-    FROM public.append_events(stream_types, stream_ids, expect_append, expect_stream, expect_sequence, event_append,
-        event_stream, event_ids, owner_ids, event_types, event_versions, payloads, metadatas, subject_append,
+    FROM public.append_events(stream_types, stream_ids, expect_append, expect_stream, expect_sequence, expect_event,
+        event_append, event_stream, event_ids, owner_ids, event_types, event_versions, payloads, metadatas, subject_append,
         subject_ids, duplicate, retrying) d;
 
     IF cardinality(outcome_append) > 0 THEN
@@ -182,29 +192,29 @@ BEGIN
 END $$;
 
 -- The door for a statement that also writes side rows of its own: one append as JSON, taken or the statement fails.
--- {"streams": [[type, id]…], "expected": [[stream, sequence]…], "subjects": [uuid…],
+-- {"streams": [[type, id]…], "expected": [[stream, sequence, last event]…], "subjects": [uuid…],
 --  "events": [{"stream", "event_id", "owner_id", "event_type", "event_version", "payload", "metadata"}…]}
 -- with payload and metadata as JSON texts. Answers the first position.
-CREATE FUNCTION append_or_fail(append json) RETURNS bigint
+CREATE FUNCTION append_or_fail(append jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     answer record;
 BEGIN
     SELECT d.outcomes[1] AS outcome, d.positions[1] AS place INTO answer
     FROM (SELECT array_agg(s->>0 ORDER BY n) AS types, array_agg(s->>1 ORDER BY n) AS ids
-          FROM json_array_elements(append->'streams') WITH ORDINALITY t(s, n)) streams,
+          FROM jsonb_array_elements(append->'streams') WITH ORDINALITY t(s, n)) streams,
          (SELECT coalesce(array_agg(1), '{}') AS appends, coalesce(array_agg((x->>0)::integer), '{}') AS streams,
-                 coalesce(array_agg((x->>1)::bigint), '{}') AS sequences
-          FROM json_array_elements(append->'expected') x) expected,
+                 coalesce(array_agg((x->>1)::bigint), '{}') AS sequences, coalesce(array_agg((x->>2)::uuid), '{}') AS lasts
+          FROM jsonb_array_elements(append->'expected') x) expected,
          (SELECT array_agg(1) AS appends, array_agg((e->>'stream')::integer ORDER BY n) AS streams,
                  array_agg((e->>'event_id')::uuid ORDER BY n) AS event_ids, array_agg((e->>'owner_id')::uuid ORDER BY n) AS owners,
                  array_agg(e->>'event_type' ORDER BY n) AS types, array_agg(e->>'event_version' ORDER BY n) AS versions,
                  array_agg(e->>'payload' ORDER BY n) AS payloads, array_agg(e->>'metadata' ORDER BY n) AS metadatas
-          FROM json_array_elements(append->'events') WITH ORDINALITY t(e, n)) events,
+          FROM jsonb_array_elements(append->'events') WITH ORDINALITY t(e, n)) events,
          (SELECT coalesce(array_agg(1), '{}') AS appends, coalesce(array_agg(s::uuid), '{}') AS ids
-          FROM json_array_elements_text(append->'subjects') s) subjects,
+          FROM jsonb_array_elements_text(append->'subjects') s) subjects,
          LATERAL public.append_events(streams.types, streams.ids, expected.appends, expected.streams, expected.sequences,
-             events.appends, events.streams, events.event_ids, events.owners, events.types, events.versions,
+             expected.lasts, events.appends, events.streams, events.event_ids, events.owners, events.types, events.versions,
              events.payloads, events.metadatas, subjects.appends, subjects.ids, ARRAY[false], false) d;
     IF answer.outcome = 'appended' THEN
         RETURN answer.place;

@@ -10,7 +10,14 @@ use url::Url;
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::worker::{self, Sockets};
+use crate::telemetry::{install_metrics, serve_metrics};
+use crate::worker;
+
+/// What a process listens on, bound before anything else so that a taken port is known at once.
+pub(crate) struct Sockets {
+    pub(crate) api: TcpListener,
+    pub(crate) metrics: TcpListener,
+}
 
 /// Runs until `shutdown`.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -21,29 +28,35 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     with_sockets(config, sockets, shutdown).await
 }
 
-/// Runs the roles and says when they are ready.
+/// Runs the roles and serves their figures until `shutdown`; says when they are ready.
 pub(crate) async fn with_sockets(
     config: Config,
     sockets: Sockets,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let metrics = install_metrics()?;
     let public_url = config.http.public_url.clone();
     let (ready, is_ready) = oneshot::channel();
     let announced = async {
-        match is_ready.await {
-            Ok(()) => announce(&public_url),
-            // The worker ended before it was ready; its own result says why.
-            Err(_) => Ok(()),
+        // The sender is gone when the worker ended before it was ready; its own result says why.
+        if is_ready.await.is_ok() {
+            announce(&public_url);
         }
+        Ok(())
     };
-    tokio::try_join!(worker::run(config, sockets, shutdown, ready), announced)?;
+    tokio::try_join!(
+        serve_metrics(sockets.metrics, metrics, shutdown.clone()),
+        worker::run(config, sockets.api, shutdown, ready),
+        announced,
+    )?;
     Ok(())
 }
 
 /// Tells the person at the keyboard, and scripts that wait for it, that requests are answered.
-fn announce(public_url: &Url) -> anyhow::Result<()> {
+fn announce(public_url: &Url) {
     let origin = public_url.as_str().trim_end_matches('/');
-    Ok(writeln!(std::io::stdout(), "docuvault ready at {origin}")?)
+    // Nobody may be reading: no reason to stop.
+    let _ = writeln!(std::io::stdout(), "docuvault ready at {origin}");
 }
 
 /// Takes the address or says which setting to change.

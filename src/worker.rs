@@ -6,16 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
-/// What a process needs to serve, bound before anything else so that a taken port is known at once.
-pub struct Sockets {
-    pub api: TcpListener,
-    pub metrics: TcpListener,
-}
-
 /// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered.
 pub async fn run(
     _config: Config,
-    _sockets: Sockets,
+    _api: TcpListener,
     shutdown: CancellationToken,
     ready: oneshot::Sender<()>,
 ) -> anyhow::Result<()> {

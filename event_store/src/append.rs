@@ -19,6 +19,15 @@ pub(crate) struct StreamId {
     pub(crate) aggregate_id: String,
 }
 
+/// How far a stream is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Of the last event; 0: there is none.
+    pub(crate) sequence: i64,
+    /// The last event, if it is known: the sequence alone does not tell it from another process's.
+    pub(crate) event_id: Option<Uuid>,
+}
+
 /// An event as it will be stored, but for what the door assigns.
 #[derive(Clone, Debug)]
 pub(crate) struct NewEvent {
@@ -34,8 +43,8 @@ pub(crate) struct NewEvent {
 /// What is taken whole or not at all. Its event ids are fixed, so that the door recognizes it when it comes again.
 #[derive(Clone, Debug)]
 pub(crate) struct Append {
-    /// The sequence of every stream that the decision rests on, written or only read.
-    pub(crate) expected: Vec<(StreamId, i64)>,
+    /// Every stream that the decision rests on, written or only read.
+    pub(crate) expected: Vec<(StreamId, Head)>,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) subjects: Vec<UserId>,
     pub(crate) outcome: Option<OutcomeRow>,
@@ -49,6 +58,8 @@ pub(crate) enum Answer {
     Conflict,
     NoKey,
     Duplicate,
+    /// A caller's statement found nothing to do.
+    Precondition,
 }
 
 impl Append {
@@ -59,8 +70,11 @@ impl Append {
     /// The one parameter of `append_or_fail`.
     pub(crate) fn to_json(&self) -> Value {
         let mut streams = Streams::default();
-        let expected: Vec<_> =
-            self.expected.iter().map(|(id, sequence)| (streams.index(id), *sequence)).collect();
+        let expected: Vec<_> = self
+            .expected
+            .iter()
+            .map(|(id, head)| (streams.index(id), head.sequence, head.event_id))
+            .collect();
         let events: Vec<_> = self
             .events
             .iter()
@@ -112,12 +126,13 @@ pub(crate) async fn send(
     let answer = sqlx::query!(
         r#"SELECT outcomes AS "outcomes!", positions AS "positions!: Vec<Option<i64>>"
            FROM append_commands($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                                $18, $19, $20, $21, $22, $23, $24)"#,
+                                $18, $19, $20, $21, $22, $23, $24, $25)"#,
         &streams.types,
         &streams.ids,
         &args.expect_append,
         &args.expect_stream,
         &args.expect_sequence,
+        &args.expect_event as &[Option<Uuid>],
         &args.event_append,
         &args.event_stream,
         &args.event_ids,
@@ -158,6 +173,7 @@ struct Arguments<'a> {
     expect_append: Vec<i32>,
     expect_stream: Vec<i32>,
     expect_sequence: Vec<i64>,
+    expect_event: Vec<Option<Uuid>>,
     event_append: Vec<i32>,
     event_stream: Vec<i32>,
     event_ids: Vec<Uuid>,
@@ -179,10 +195,11 @@ struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     fn push(&mut self, append: &'a Append, number: i32, streams: &mut Streams) {
-        for (stream, sequence) in &append.expected {
+        for (stream, head) in &append.expected {
             self.expect_append.push(number);
             self.expect_stream.push(streams.index(stream));
-            self.expect_sequence.push(*sequence);
+            self.expect_sequence.push(head.sequence);
+            self.expect_event.push(head.event_id);
         }
         for event in &append.events {
             self.event_append.push(number);
@@ -198,7 +215,8 @@ impl<'a> Arguments<'a> {
             self.subject_append.push(number);
             self.subject_ids.push(subject.0);
         }
-        if let (Some(outcome), Some(event)) = (&append.outcome, append.events.first()) {
+        // The last event: who waits for its position has waited for all of them.
+        if let (Some(outcome), Some(event)) = (&append.outcome, append.events.last()) {
             self.outcome_append.push(number);
             self.outcome_actors.push(outcome.key.actor_id);
             self.outcome_routes.push(&outcome.key.route);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::StoreError;
 use crate::append::{self, Answer, Append, MAX_BYTES, MAX_EVENTS};
@@ -16,7 +16,7 @@ use crate::append::{self, Answer, Append, MAX_BYTES, MAX_EVENTS};
 /// Appends waiting at most; further commands wait for a place.
 const QUEUE: usize = 1024;
 /// How long an append whose outcome is unknown is tried again before the caller is told so.
-const UNKNOWN_FOR: Duration = Duration::from_secs(20);
+pub(crate) const UNKNOWN_FOR: Duration = Duration::from_secs(20);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);
 
 type Reply = oneshot::Sender<Result<Answer, StoreError>>;
@@ -111,27 +111,25 @@ impl Batcher {
     }
 
     async fn commit(&mut self, batch: Vec<(Append, Reply)>) {
+        let give_up = Instant::now() + UNKNOWN_FOR;
         let appends: Vec<&Append> = batch.iter().map(|(append, _)| append).collect();
-        let answers = match self.send(&appends).await {
+        let mut retrying = false;
+        let answers = match self.send(&appends, &mut retrying, give_up).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
-            Err(error) if batch.len() == 1 || !is_definite(&error) => vec![Err(error)],
             // The whole batch was refused; one by one, only the culprit is.
-            Err(_) => {
+            Err(StoreError::Database(_)) if batch.len() > 1 => {
                 let mut answers = Vec::with_capacity(appends.len());
                 for append in &appends {
-                    answers.push(self.send(&[append]).await.map(|answers| answers[0]));
+                    let answer = self.send(&[append], &mut retrying, give_up).await;
+                    answers.push(answer.map(|answers| answers[0]));
                 }
                 answers
             }
+            Err(error) => vec![Err(error)],
         };
         let mut answers = answers.into_iter();
         for (_, reply) in batch {
-            let answer = match answers.next() {
-                Some(Err(error)) if is_definite(&error) => Err(error.into()),
-                Some(Ok(answer)) => Ok(answer),
-                // The outcome of the whole batch is unknown.
-                Some(Err(_)) | None => Err(StoreError::Unknown),
-            };
+            let answer = answers.next().unwrap_or(Err(StoreError::Unknown));
             if matches!(answer, Ok(Answer::Conflict)) {
                 counter!("docuvault_append_conflicts_total").increment(1);
             }
@@ -140,38 +138,44 @@ impl Batcher {
         }
     }
 
-    /// Through the door, again and again while the outcome is unknown: the door recognizes what it already holds.
-    async fn send(&mut self, batch: &[&Append]) -> Result<Vec<Answer>, sqlx::Error> {
-        let give_up = Instant::now() + UNKNOWN_FOR;
-        let mut retrying = false;
-        loop {
-            let outcome = match self.connection().await {
-                Ok(connection) => append::send(connection, batch, retrying).await,
-                Err(error) => Err(error),
-            };
+    /// Through the door, again while the outcome is unknown: `retrying`, the door recognizes what it already holds.
+    async fn send(
+        &mut self,
+        batch: &[&Append],
+        retrying: &mut bool,
+        give_up: Instant,
+    ) -> Result<Vec<Answer>, StoreError> {
+        while let Ok(outcome) = timeout_at(give_up, self.attempt(batch, *retrying)).await {
             match outcome {
                 Ok(answers) => return Ok(answers),
-                Err(error) if is_definite(&error) => return Err(error),
+                // Refused now, but an earlier try may have been taken.
+                Err(error) if is_definite(&error) && *retrying && batch.len() == 1 => {
+                    tracing::warn!(%error, "the outcome of an append stays unknown");
+                    return Err(StoreError::Unknown);
+                }
+                Err(error) if is_definite(&error) => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(%error, appends = batch.len(), "the outcome of an append is unknown; asking again");
-                    self.connection = None;
-                    retrying = true;
-                    if Instant::now() >= give_up {
-                        return Err(error);
+                    if !*retrying {
+                        tracing::warn!(%error, appends = batch.len(), "the outcome of an append is unknown; asking again");
                     }
+                    *retrying = true;
+                    self.connection = None;
                     tokio::time::sleep(RECONNECT_AFTER).await;
                 }
             }
         }
+        self.connection = None;
+        *retrying = true;
+        Err(StoreError::Unknown)
     }
 
-    async fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
-        if let Some(connection) = self.connection.take() {
-            return Ok(self.connection.insert(connection));
-        }
-        let mut connection = self.options.connect().await?;
-        connection.ping().await?;
-        Ok(self.connection.insert(connection))
+    async fn attempt(&mut self, batch: &[&Append], retrying: bool) -> Result<Vec<Answer>, sqlx::Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => self.connection.insert(connection),
+            // Whatever keeps us out may pass, and says nothing about an earlier try.
+            None => self.connection.insert(self.options.connect().await.map_err(std::io::Error::other)?),
+        };
+        append::send(connection, batch, retrying).await
     }
 }
 
@@ -179,14 +183,9 @@ impl Batcher {
 pub(crate) fn is_definite(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            !code.starts_with("08") && !code.starts_with("57P") && !code.starts_with("58")
+            !["08", "57P", "58"].iter().any(|class| code.starts_with(class)) && code != "40003"
         }),
-        sqlx::Error::Protocol(_)
-        | sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => false,
-        _ => true,
+        sqlx::Error::Encode(_) | sqlx::Error::RowNotFound => true,
+        _ => false,
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use cqrs_es::Aggregate;
 use cqrs_es::persist::SerializedEvent;
 
-use crate::append::StreamId;
+use crate::append::{Head, StreamId};
 use crate::seal::{self, Keys};
 use crate::{EventStore, StoreError};
 
@@ -26,10 +26,12 @@ impl<A> Deref for Loaded<A> {
 impl EventStore {
     /// Loads an aggregate by folding its stream; the state and the sequence of its last event (0: no such stream).
     pub async fn load<A: Aggregate>(&self, aggregate_id: &str) -> Result<(A, i64), StoreError> {
-        self.load_stream(&StreamId { aggregate_type: A::TYPE, aggregate_id: aggregate_id.into() }).await
+        let stream = StreamId { aggregate_type: A::TYPE, aggregate_id: aggregate_id.into() };
+        let (state, head) = self.load_stream(&stream).await?;
+        Ok((state, head.sequence))
     }
 
-    pub(crate) async fn load_stream<A: Aggregate>(&self, stream: &StreamId) -> Result<(A, i64), StoreError> {
+    pub(crate) async fn load_stream<A: Aggregate>(&self, stream: &StreamId) -> Result<(A, Head), StoreError> {
         let rows = sqlx::query!(
             r#"SELECT position, event_id, sequence, event_type, event_version, payload::text AS "payload!" FROM events
                WHERE aggregate_type = $1 AND aggregate_id = $2 ORDER BY sequence"#,
@@ -49,7 +51,7 @@ impl EventStore {
         subjects.dedup();
         let keys: Keys = self.keyring().user_keys(&subjects).await?.into_iter().collect();
 
-        let (mut state, mut sequence) = (A::default(), 0);
+        let (mut state, mut head) = (A::default(), Head::default());
         for (row, mut payload) in rows.into_iter().zip(payloads) {
             let position = row.position;
             seal::open_payload(&keys, row.event_id, &mut payload)
@@ -64,8 +66,8 @@ impl EventStore {
                 metadata: serde_json::Value::Null,
             };
             state.apply(self.decode(event).map_err(|source| StoreError::Decode { position, source })?);
-            sequence = row.sequence;
+            head = Head { sequence: row.sequence, event_id: Some(row.event_id) };
         }
-        Ok((state, sequence))
+        Ok((state, head))
     }
 }

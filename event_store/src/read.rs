@@ -151,7 +151,7 @@ impl EventStore {
         Ok(head.fetch_one(self.pool()).await?)
     }
 
-    pub(crate) async fn position_of(&self, event_id: Uuid) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn position_of(&self, event_id: Option<Uuid>) -> Result<Option<i64>, StoreError> {
         let position = sqlx::query_scalar!("SELECT position FROM events WHERE event_id = $1", event_id);
         Ok(position.fetch_optional(self.pool()).await?)
     }

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::append::{Answer, Append, NewEvent, StreamId};
+use crate::append::{Answer, Append, Head, NewEvent, StreamId};
 use crate::seal::{self, Keys};
 use crate::{EventStore, SealError, StoreError};
 
@@ -129,7 +129,8 @@ impl PersistedEventRepository for SealedRepository {
     ) -> Result<(), PersistenceError> {
         let Some(first) = events.first() else { return Ok(()) };
         let stream = StreamId { aggregate_type: A::TYPE, aggregate_id: first.aggregate_id.clone() };
-        let expected = i64::try_from(first.sequence).unwrap_or(i64::MAX) - 1;
+        let expected =
+            Head { sequence: i64::try_from(first.sequence).unwrap_or(i64::MAX) - 1, event_id: None };
         let mut append = Append {
             expected: vec![(stream.clone(), expected)],
             events: Vec::with_capacity(events.len()),
@@ -144,7 +145,9 @@ impl PersistedEventRepository for SealedRepository {
         let enqueued = self.store.commits().enqueue(append).await.map_err(unknown)?;
         match enqueued.answer().await.map_err(unknown)? {
             Answer::Appended(_) => Ok(()),
-            Answer::Conflict | Answer::Duplicate => Err(PersistenceError::OptimisticLockError),
+            Answer::Conflict | Answer::Duplicate | Answer::Precondition => {
+                Err(PersistenceError::OptimisticLockError)
+            }
             Answer::NoKey => Err(unknown(SealError::NoKey(self.owner).into())),
         }
     }

@@ -1,6 +1,5 @@
 //! The store itself: a pool, the keys, the batcher, what is at hand.
 
-use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -11,10 +10,11 @@ use sqlx::migrate::MigrateError;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
-use crate::append::StreamId;
+use crate::append::{Head, StreamId};
 use crate::cache::StateCache;
 use crate::group_commit::GroupCommit;
 use crate::idempotency::Claims;
+use crate::unit::Footing;
 use crate::{Clock, Keyring, LogHead, watch};
 
 /// Owners share this many turns; two owners on one only wait for each other.
@@ -90,16 +90,24 @@ impl EventStore {
         self.0.turns[turn].lock().await
     }
 
-    pub(crate) fn cached<A: Clone + 'static>(&self, stream: &StreamId) -> Option<(A, i64)> {
+    pub(crate) fn cached<A: Clone + 'static>(&self, stream: &StreamId) -> Option<(A, Head)> {
         self.0.states.get(stream)
     }
 
-    pub(crate) fn keep(&self, stream: StreamId, sequence: i64, state: Box<dyn Any + Send + Sync>) {
-        self.0.states.put(stream, sequence, state);
+    /// Keeps the states that an append leads to, before or after it has committed.
+    pub(crate) fn keep(&self, footing: &mut [Footing]) {
+        for Footing { stream, after, state, .. } in footing {
+            if let Some(state) = state.take() {
+                self.0.states.put(stream.clone(), *after, state);
+            }
+        }
     }
 
-    pub(crate) fn drop_cached(&self, stream: &StreamId) {
-        self.0.states.remove(stream);
+    /// An append did not happen: drops what it rested on and what it would have led to.
+    pub(crate) fn forget(&self, footing: &[Footing]) {
+        for Footing { stream, before, after, .. } in footing {
+            self.0.states.remove(stream, [*before, *after]);
+        }
     }
 
     /// Upcasts and decodes an event of one aggregate type.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::append::{Append, NewEvent, StreamId};
+use crate::append::{Append, Head, NewEvent, StreamId};
 use crate::idempotency::OutcomeRow;
 use crate::seal::{self, Keys};
 use crate::{Context, EventStore, Loaded, NewUserKey, SealError, StoreError};
@@ -30,7 +30,7 @@ pub struct Unit {
 /// A loaded stream: what the append expects, and the state to keep at hand after it.
 struct Stream {
     id: StreamId,
-    expected: i64,
+    expected: Head,
     written: i64,
     state: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -42,8 +42,13 @@ struct PendingEvent {
     payload: Value,
 }
 
-/// State to keep after an append has been enqueued: stream, sequence, state.
-pub(crate) type Speculation = Vec<(StreamId, i64, Box<dyn Any + Send + Sync>)>;
+/// A stream that an append rests on: how far it was, how far the append takes it, and its state then, if it is known.
+pub(crate) struct Footing {
+    pub(crate) stream: StreamId,
+    pub(crate) before: Head,
+    pub(crate) after: Head,
+    pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
+}
 
 impl Unit {
     pub(crate) const fn new(store: EventStore, context: Context, may_use_cache: bool) -> Self {
@@ -70,14 +75,14 @@ impl Unit {
     {
         let stream = StreamId { aggregate_type: A::TYPE, aggregate_id: id.to_string() };
         let cached = if self.may_use_cache { self.store.cached::<A>(&stream) } else { None };
-        let (state, sequence) = match cached {
+        let (state, expected) = match cached {
             Some(found) => {
                 self.used_cache = true;
                 found
             }
             None => self.store.load_stream::<A>(&stream).await?,
         };
-        self.streams.push(Stream { id: stream, expected: sequence, written: 0, state: None });
+        self.streams.push(Stream { id: stream, expected, written: 0, state: None });
         Ok(Loaded { index: self.streams.len() - 1, state })
     }
 
@@ -135,7 +140,7 @@ impl Unit {
     }
 
     /// Seals the events and fixes their ids. `None`: nothing happened.
-    pub(crate) async fn into_append(self) -> Result<Option<(Append, Speculation)>, StoreError> {
+    pub(crate) async fn into_append(self) -> Result<Option<(Append, Vec<Footing>)>, StoreError> {
         if self.events.is_empty() {
             return Ok(None);
         }
@@ -163,15 +168,21 @@ impl Unit {
             _ => None,
         };
         let expected = streams.iter().map(|stream| (stream.id.clone(), stream.expected)).collect();
-        let speculation = streams
-            .into_iter()
-            .filter_map(|stream| Some((stream.id, stream.expected + stream.written, stream.state?)))
-            .collect();
-        Ok(Some((Append { expected, events, subjects, outcome }, speculation)))
+        let footing = streams.into_iter().map(|stream| stream.footing(&events)).collect();
+        Ok(Some((Append { expected, events, subjects, outcome }, footing)))
     }
 
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+}
+
+impl Stream {
+    fn footing(self, events: &[NewEvent]) -> Footing {
+        let Self { id: stream, expected: before, written, state } = self;
+        let last = events.iter().rfind(|event| event.stream == stream).map(|event| event.event_id);
+        let after = Head { sequence: before.sequence + written, event_id: last.or(before.event_id) };
+        Footing { stream, before, after, state }
     }
 }
 

@@ -11,9 +11,13 @@
 mod checkpoint;
 pub mod document_history;
 pub mod document_listing;
+#[cfg(test)]
+mod fixture;
 mod freshness;
 pub mod quota_usage;
 mod subscription;
+#[cfg(test)]
+mod tests;
 pub mod user_directory;
 
 use std::sync::Arc;

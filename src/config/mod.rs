@@ -144,9 +144,10 @@ impl VaultConfig {
     }
 }
 
-/// `DOCUVAULT_LOG`: directives of `tracing` such as `info,docuvault=debug`; default `info`.
+/// `DOCUVAULT_LOG`: directives of `tracing` such as `info,docuvault=debug`. By default `info`, without the S3 endpoint's
+/// own library, which logs every refusal as an error.
 pub fn log_filter(environment: &Environment) -> Result<EnvFilter, ConfigError> {
-    let directives = environment.text("DOCUVAULT_LOG").unwrap_or_else(|| "info".to_owned());
+    let directives = environment.text("DOCUVAULT_LOG").unwrap_or_else(|| "info,s3s=off".to_owned());
     EnvFilter::builder()
         .parse(&directives)
         .map_err(|error| ConfigError::wrong("DOCUVAULT_LOG", format!("{directives:?}: {error}")))

@@ -49,6 +49,11 @@ impl DataDirectory {
         self.root.join("postgres.log")
     }
 
+    /// Where the S3 endpoint keeps everything.
+    pub(super) fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
     pub(super) fn master_key(&self) -> PathBuf {
         self.root.join("keys").join("master.key")
     }

@@ -44,10 +44,14 @@ impl Settings {
         })
     }
 
-    /// Writes DATA/env, whole or not at all.
-    pub(super) fn save(&self, data: &DataDirectory) -> anyhow::Result<()> {
+    /// Writes DATA/env, whole or not at all. The address of the figures is a comment: another process that
+    /// reads the file must not try to listen there as well.
+    pub(super) fn save(&self, data: &DataDirectory, metrics: SocketAddr) -> anyhow::Result<()> {
         let lines = self.variables.iter().map(|(name, value)| format!("{name}={value}\n"));
-        let content: String = std::iter::once(HEADER.to_owned()).chain(lines).collect();
+        let content: String = [HEADER.to_owned(), format!("# DOCUVAULT_METRICS_LISTEN={metrics}\n")]
+            .into_iter()
+            .chain(lines)
+            .collect();
         let path = data.env_file();
         private_file::replace(&path, &content).with_context(|| format!("cannot write {}", path.display()))
     }

@@ -24,7 +24,7 @@ pub(super) fn provide(
     settings: &mut Settings,
 ) -> anyhow::Result<()> {
     if let Some(path) = environment.text(NAME) {
-        settings.set(NAME, &path);
+        settings.set(NAME, &std::path::absolute(path)?.to_string_lossy());
     } else {
         let path = data.master_key();
         if !path.exists() {

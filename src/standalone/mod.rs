@@ -14,7 +14,11 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use event_store::Clock;
+use http::HeaderValue;
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, DatabaseUrl, Environment};
@@ -24,6 +28,7 @@ use crate::serve::with_sockets;
 use data_directory::DataDirectory;
 use env_file::Settings;
 use postgres::Postgres;
+use s3::{S3Endpoint, S3EndpointConfig};
 use sockets::StandaloneSockets;
 
 /// The command line of `docuvault standalone`.
@@ -70,14 +75,40 @@ async fn serve(
     let prepared = shutdown.run_until_cancelled(async {
         postgres.start(&mut settings).await?;
         postgres.provide_database(&settings).await?;
-        settings.save(data)?;
+        settings.save(data, sockets.served.metrics.local_addr()?)?;
         let environment = environment.overlaid_with(settings.environment());
         migrate::run(&DatabaseUrl::migrations(&environment)?).await?;
         Ok::<_, anyhow::Error>(Config::from_env(&environment)?)
     });
     let Some(config) = prepared.await.transpose()? else { return Ok(()) };
+    let store = S3Endpoint::open(object_store(data, &config)?).await?;
+    let store_stop = CancellationToken::new();
+    // The store outlives the API: requests that are being drained still reach it.
+    let vault = async {
+        let served = with_sockets(config, sockets.served, shutdown).await;
+        store_stop.cancel();
+        served
+    };
     tokio::select! {
-        served = with_sockets(config, sockets.worker, shutdown) => served,
+        (served, stored) = async { tokio::join!(vault, store.serve(sockets.s3, store_stop.clone())) } => {
+            served.and(stored)
+        }
         never = postgres.keep_alive() => match never {},
     }
+}
+
+/// The settings of the object store: its clients find the same ones in DATA/env.
+fn object_store(data: &DataDirectory, config: &Config) -> anyhow::Result<S3EndpointConfig> {
+    let own_origin = config.http.public_url.origin().ascii_serialization();
+    let origins = std::iter::once(&own_origin).chain(&config.http.cors_origins);
+    let (root, clock) = (data.objects(), Clock::system());
+    private_file::make_directory(&root)?;
+    Ok(S3EndpointConfig {
+        root,
+        bucket: config.s3.bucket.clone(),
+        access_key_id: config.s3.access_key_id.expose_secret().to_owned(),
+        secret_access_key: config.s3.secret_access_key.clone(),
+        cors_origins: origins.map(|origin| HeaderValue::from_str(origin)).collect::<Result<_, _>>()?,
+        now: Arc::new(move || clock.now()),
+    })
 }

@@ -1,19 +1,18 @@
 //! Every address is taken before anything is started, so that a taken port costs nothing but a message.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 use url::Url;
 
 use crate::config::{DEFAULT_LISTEN, Environment, HttpConfig};
-use crate::serve::bind;
-use crate::worker::Sockets;
+use crate::serve::{Sockets, bind};
 
 use super::Options;
 use super::env_file::Settings;
 
 pub(super) struct StandaloneSockets {
-    pub(super) worker: Sockets,
+    pub(super) served: Sockets,
     pub(super) s3: TcpListener,
 }
 
@@ -29,7 +28,7 @@ impl StandaloneSockets {
         };
         let metrics = environment.address("DOCUVAULT_METRICS_LISTEN", "127.0.0.1:0")?;
         Ok(Self {
-            worker: Sockets {
+            served: Sockets {
                 api: bind(listen, "--listen").await?,
                 metrics: bind(metrics, "DOCUVAULT_METRICS_LISTEN").await?,
             },
@@ -39,14 +38,11 @@ impl StandaloneSockets {
 
     /// Writes the addresses down as they came out: a port 0 has become a real one.
     pub(super) fn record(&self, settings: &mut Settings, environment: &Environment) -> anyhow::Result<()> {
-        let listen = self.worker.api.local_addr()?.to_string();
         let mut resolved = environment.clone();
-        resolved.set("DOCUVAULT_LISTEN", &listen);
+        resolved.set("DOCUVAULT_LISTEN", &self.served.api.local_addr()?.to_string());
         let public_url = HttpConfig::from_env(&resolved)?.public_url;
         let s3 = self.s3.local_addr()?;
-        settings.set("DOCUVAULT_LISTEN", &listen);
         settings.set("DOCUVAULT_PUBLIC_URL", public_url.as_str().trim_end_matches('/'));
-        settings.set("DOCUVAULT_METRICS_LISTEN", &self.worker.metrics.local_addr()?.to_string());
         settings.set("S3_ENDPOINT", &format!("http://{}", reachable(s3)));
         settings.set("S3_PUBLIC_ENDPOINT", &public_s3_endpoint(s3, &public_url));
         Ok(())
@@ -71,7 +67,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => address,
         IpAddr::V4(_) => (Ipv4Addr::LOCALHOST, address.port()).into(),
-        IpAddr::V6(_) => (std::net::Ipv6Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(_) => (Ipv6Addr::LOCALHOST, address.port()).into(),
     }
 }
 

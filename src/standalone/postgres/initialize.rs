@@ -1,8 +1,8 @@
 //! Makes the cluster: in a directory beside its place, so that DATA/postgres is complete from its first moment.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -20,7 +20,10 @@ const UNFINISHED: &str = "postgres.unfinished-";
 /// Runs initdb. The superuser's password stays beside the cluster, for its owner alone.
 pub(super) async fn run(data: &DataDirectory, programs: &Path) -> anyhow::Result<Launch> {
     tracing::info!("making a new PostgreSQL cluster");
-    let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(data.root())?;
+    let unfinished = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(data.root())?;
     let directory = unfinished.path();
     let password_file = directory.join(PASSWORD_FILE);
     let mut password = File::options().write(true).create_new(true).mode(0o600).open(&password_file)?;

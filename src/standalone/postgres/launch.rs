@@ -42,6 +42,12 @@ impl Launch {
         }
         let owner = std::fs::metadata(directory)?;
         let account = Account { uid: owner.uid(), gid: owner.gid() };
+        let shown = directory.display();
+        if account.uid == 0 {
+            let problem = format!("PostgreSQL must not run as root, and {shown} belongs to root");
+            let remedy = format!("give it to {UNPRIVILEGED_USER}: chown -R {UNPRIVILEGED_USER}: {shown}");
+            return Err(Failure::new(problem, remedy).into());
+        }
         for launch in [Self::As(account), Self::InNamespace(account)] {
             if launch.can_enter(directory).await? {
                 return Ok(launch);

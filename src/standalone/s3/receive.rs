@@ -22,7 +22,7 @@ use super::{
 };
 
 /// A body that stands still this long is given up.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 /// Bytes gathered before they are hashed and written.
 const BATCH: usize = 1024 * 1024;
 /// The largest object or part that one PUT may carry, as in S3.

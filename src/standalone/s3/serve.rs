@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Pause when the system has no more connections to give.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long browsers may remember a preflight.
-const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+const PREFLIGHT_AGE: Duration = Duration::from_mins(10);
 
 /// Serves until `shutdown`, then ends what is under way.
 pub(super) async fn serve(

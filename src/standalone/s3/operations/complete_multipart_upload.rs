@@ -54,7 +54,7 @@ pub(super) async fn complete_multipart_upload(
             Ok(object)
         })
         .await?;
-    output.e_tag = strong(&object.e_tag);
+    output.e_tag = Some(strong(&object.e_tag));
     if let Some(checksum) = object.checksum {
         show_checksum!(output, checksum);
         output.checksum_type = Some(checksum.kind());

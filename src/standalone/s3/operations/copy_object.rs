@@ -51,8 +51,8 @@ pub(super) async fn copy_object(
         })
         .await?;
     let mut result = CopyObjectResult {
-        e_tag: strong(&copy.e_tag),
-        last_modified: timestamp(copy.modified),
+        e_tag: Some(strong(&copy.e_tag)),
+        last_modified: Some(timestamp(copy.modified)),
         ..CopyObjectResult::default()
     };
     if let Some(checksum) = copy.checksum {

@@ -42,7 +42,7 @@ pub(super) async fn delete_objects(
             for object in input.delete.objects {
                 match remove(change, &input.bucket, &object.key, object.e_tag.map(ETagCondition::ETag)) {
                     Ok(()) => {
-                        deleted.push(DeletedObject { key: Some(object.key), ..DeletedObject::default() })
+                        deleted.push(DeletedObject { key: Some(object.key), ..DeletedObject::default() });
                     }
                     Err(Failure::Refused(refusal)) => errors.push(describe(object.key, &refusal)),
                     Err(fault) => return Err(fault),

@@ -37,8 +37,8 @@ pub(super) async fn get_object(storage: &Arc<Storage>, input: GetObjectInput) ->
         content_encoding: object.about.content_encoding,
         content_language: object.about.content_language,
         content_type: object.about.content_type,
-        e_tag: strong(&object.e_tag),
-        last_modified: timestamp(object.modified),
+        e_tag: Some(strong(&object.e_tag)),
+        last_modified: Some(timestamp(object.modified)),
         metadata: Some(object.about.metadata),
         ..GetObjectOutput::default()
     };
@@ -85,8 +85,8 @@ fn described(object: Object, with_checksum: bool) -> HeadObjectOutput {
         content_encoding: object.about.content_encoding,
         content_language: object.about.content_language,
         content_type: object.about.content_type,
-        e_tag: strong(&object.e_tag),
-        last_modified: timestamp(object.modified),
+        e_tag: Some(strong(&object.e_tag)),
+        last_modified: Some(timestamp(object.modified)),
         metadata: Some(object.about.metadata),
         ..HeadObjectOutput::default()
     };

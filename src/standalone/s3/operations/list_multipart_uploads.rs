@@ -97,7 +97,7 @@ fn describe(key: &[u8], upload_id: &str, upload: &Upload) -> MultipartUpload {
     MultipartUpload {
         key: Some(String::from_utf8_lossy(key).into_owned()),
         upload_id: Some(upload_id.to_owned()),
-        initiated: timestamp(upload.initiated),
+        initiated: Some(timestamp(upload.initiated)),
         checksum_algorithm: upload.algorithm.map(Algorithm::name),
         ..MultipartUpload::default()
     }

@@ -137,9 +137,9 @@ fn after_prefix(prefix: &[u8]) -> Vec<u8> {
 fn describe(key: String, object: &Object) -> dto::Object {
     dto::Object {
         key: Some(key),
-        e_tag: strong(&object.e_tag),
+        e_tag: Some(strong(&object.e_tag)),
         size: signed(object.size),
-        last_modified: timestamp(object.modified),
+        last_modified: Some(timestamp(object.modified)),
         checksum_algorithm: object.checksum.as_ref().map(|checksum| vec![checksum.algorithm.name()]),
         checksum_type: object.checksum.as_ref().map(crate::standalone::s3::checksum::Checksum::kind),
         storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),

@@ -47,9 +47,9 @@ pub(super) async fn list_parts(storage: &Arc<Storage>, input: ListPartsInput) ->
 fn describe(number: u16, part: &Part) -> dto::Part {
     let mut output = dto::Part {
         part_number: Some(number.into()),
-        e_tag: strong(&part.e_tag),
+        e_tag: Some(strong(&part.e_tag)),
         size: signed(part.size),
-        last_modified: timestamp(part.modified),
+        last_modified: Some(timestamp(part.modified)),
         ..dto::Part::default()
     };
     show_checksum!(output, part.checksum);

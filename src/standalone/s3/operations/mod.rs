@@ -140,12 +140,12 @@ fn page_size(wished: Option<i32>) -> S3Result<(usize, i32)> {
     Ok((entries, size))
 }
 
-fn strong(e_tag: &str) -> Option<ETag> {
-    Some(ETag::Strong(e_tag.to_owned()))
+fn strong(e_tag: &str) -> ETag {
+    ETag::Strong(e_tag.to_owned())
 }
 
-fn timestamp(time: DateTime<Utc>) -> Option<Timestamp> {
-    Some(SystemTime::from(time).into())
+fn timestamp(time: DateTime<Utc>) -> Timestamp {
+    SystemTime::from(time).into()
 }
 
 /// A size as the S3 types carry it.

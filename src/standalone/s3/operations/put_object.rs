@@ -38,14 +38,14 @@ pub(super) async fn put_object(
         about: About {
             cache_control: input.cache_control,
             content_disposition: input.content_disposition,
-            content_encoding: input.content_encoding.and_then(without_framing),
+            content_encoding: input.content_encoding.as_deref().and_then(without_framing),
             content_language: input.content_language,
             content_type: input.content_type,
             metadata: input.metadata.unwrap_or_default(),
         },
     };
     let mut output = PutObjectOutput {
-        e_tag: strong(&object.e_tag),
+        e_tag: Some(strong(&object.e_tag)),
         size: signed(object.size),
         checksum_type: Some(part.checksum.kind()),
         ..PutObjectOutput::default()
@@ -62,7 +62,7 @@ pub(super) async fn put_object(
 }
 
 /// `aws-chunked` describes the request's body, not the object.
-fn without_framing(content_encoding: String) -> Option<String> {
+fn without_framing(content_encoding: &str) -> Option<String> {
     let kept: Vec<&str> = content_encoding
         .split(',')
         .map(str::trim)

@@ -41,7 +41,7 @@ pub(super) async fn upload_part(
     )?;
     let (incoming, part) = receive(storage, input.body, claims).await?;
 
-    let mut output = UploadPartOutput { e_tag: strong(&part.e_tag), ..UploadPartOutput::default() };
+    let mut output = UploadPartOutput { e_tag: Some(strong(&part.e_tag)), ..UploadPartOutput::default() };
     show_checksum!(output, part.checksum);
     storage
         .write(move |change| {

@@ -1,0 +1,164 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use anyhow::ensure;
+use event_store::{EventStore, RecordedEvent};
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::fixture::Vault;
+use crate::user_directory::{self, UserDirectory};
+use crate::{Checkpoint, Subscriber, run};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Notes every position that it is given, and can refuse one.
+struct Reader {
+    seen: watch::Sender<Vec<i64>>,
+    refused: AtomicI64,
+}
+
+impl Reader {
+    fn new(refused: i64) -> Arc<Self> {
+        Arc::new(Self { seen: watch::channel(Vec::new()).0, refused: AtomicI64::new(refused) })
+    }
+
+    async fn until(&self, position: i64) -> Vec<i64> {
+        let mut seen = self.seen.subscribe();
+        let seen = timeout(PATIENCE, seen.wait_for(|seen| seen.last() >= Some(&position))).await;
+        seen.expect("the reader gets there in time").unwrap().clone()
+    }
+}
+
+impl Subscriber for Reader {
+    fn name(&self) -> &'static str {
+        "reader"
+    }
+
+    fn handle<'a>(
+        &'a self,
+        tx: &'a mut PgConnection,
+        events: &'a [RecordedEvent],
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
+        async move {
+            // Real rows first: they must go when the batch fails.
+            UserDirectory.handle(tx, events).await?;
+            let refused = self.refused.load(Ordering::SeqCst);
+            ensure!(events.iter().all(|event| event.position != refused), "this one I do not take");
+            self.seen.send_modify(|seen| seen.extend(events.iter().map(|event| event.position)));
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+fn start(reader: &Arc<Reader>, store: &EventStore) -> CancellationToken {
+    let stop = CancellationToken::new();
+    tokio::spawn(run(reader.clone(), store.clone(), store.watch(stop.clone()), stop.clone()));
+    stop
+}
+
+async fn checkpoint(pool: &PgPool) -> (i64, Option<String>) {
+    sqlx::query_as("SELECT position, error FROM checkpoints WHERE name = 'reader'")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_position_comes_once_and_in_order_while_16_write(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let reader = Reader::new(0);
+    let stop = start(&reader, &vault.store);
+    let writers = (0..16).map(|writer| {
+        let vault = &vault;
+        async move {
+            let owner = vault.register(&format!("{writer}@example.org"), 1_000_000).await;
+            for number in 0..20 {
+                vault.upload_done(owner, &format!("document {number}"), 10).await;
+            }
+        }
+    });
+    join_all(writers).await;
+    let head = vault.store.head().await.unwrap();
+    let seen = reader.until(head).await;
+    assert_eq!(head, 16 * (2 + 20 * 4));
+    assert_eq!(seen, (1..=head).collect::<Vec<_>>());
+    stop.cancel();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_event_that_cannot_be_handled_stops_the_reader_and_is_named(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    for number in 0..5 {
+        vault.register(&format!("{number}@example.org"), 100).await;
+    }
+    let reader = Reader::new(7);
+    let stop = start(&reader, &vault.store);
+    assert_eq!(reader.until(6).await, (1..=6).collect::<Vec<_>>());
+    let stopped = async {
+        loop {
+            if let (6, Some(error)) = checkpoint(&pool).await {
+                return error;
+            }
+        }
+    };
+    let error = timeout(PATIENCE, stopped).await.expect("the failure becomes visible");
+    assert_eq!(error, "event 7: this one I do not take");
+    assert_eq!(user_directory::count(&pool).await.unwrap(), 3, "rows of the failed batch must not stay");
+
+    reader.refused.store(0, Ordering::SeqCst);
+    assert_eq!(reader.until(10).await, (1..=10).collect::<Vec<_>>());
+    stop.cancel();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_reader_goes_on_where_it_was(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    vault.register("first@example.org", 100).await;
+    let first = Reader::new(0);
+    let stop = start(&first, &vault.store);
+    first.until(2).await;
+    let committed = async { while checkpoint(&pool).await.0 < 2 {} };
+    timeout(PATIENCE, committed).await.expect("the batch commits");
+    stop.cancel();
+
+    vault.register("second@example.org", 100).await;
+    let second = Reader::new(0);
+    let stop = start(&second, &vault.store);
+    assert_eq!(second.until(4).await, [3, 4]);
+    stop.cancel();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_runner_that_was_superseded_cannot_advance(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut paused = Checkpoint::claim(vault.pool(), "reader").await.unwrap();
+    let mut successor = Checkpoint::claim(vault.pool(), "reader").await.unwrap();
+
+    let mut tx = vault.pool().begin().await.unwrap();
+    assert!(!paused.advance(&mut tx, 1).await.unwrap());
+    assert!(successor.advance(&mut tx, 2).await.unwrap());
+    assert!(!paused.advance(&mut tx, 3).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(paused.position(), 0);
+    assert_eq!(checkpoint(&pool).await, (2, None));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn only_an_abandoned_checkpoint_is_taken_over(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    Checkpoint::claim(vault.pool(), "reader").await.unwrap();
+    vault.register("someone@example.org", 100).await;
+    assert!(Checkpoint::claim_abandoned(vault.pool(), "reader").await.unwrap().is_none());
+
+    let idle = "UPDATE checkpoints SET position = 2, updated_at = now() - interval '1 minute'";
+    sqlx::query(idle).execute(&pool).await.unwrap();
+    let idle = Checkpoint::claim_abandoned(vault.pool(), "reader").await.unwrap();
+    assert!(idle.is_none(), "it has nothing to do");
+}

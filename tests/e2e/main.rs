@@ -1,0 +1,11 @@
+//! The real binaries, from outside: processes, files, ports, exit codes, and the API over HTTP.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod faults;
+mod matrix;
+mod replay;
+#[cfg(test)]
+mod s3_contract;
+mod standalone;
+mod tour;

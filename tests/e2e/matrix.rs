@@ -1,0 +1,92 @@
+//! Z01: every route of the OpenAPI document × every role. What belongs to somebody else is not there.
+
+use nix::sys::signal::Signal;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::{Client, base, http};
+use crate::standalone::vault::Vault;
+
+const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
+
+struct Route {
+    method: Method,
+    path: String,
+    /// Needs an access token.
+    secured: bool,
+}
+
+async fn routes(vault: &Vault) -> Vec<Route> {
+    let url = base(vault).replace("/api/v1", "/api/openapi.json");
+    let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let mut routes = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let Ok(method) = method.to_uppercase().parse() else { continue };
+            let secured = operation["security"].as_array().is_some_and(|security| !security.is_empty());
+            routes.push(Route { method, path: path.clone(), secured });
+        }
+    }
+    routes
+}
+
+/// Status and body of a call, without what differs between any two calls.
+async fn call(vault: &Vault, route: &Route, token: Option<&str>, id: &str) -> (StatusCode, Value) {
+    let root = base(vault).replace("/api/v1", "");
+    let path = route.path.replace("{id}", id);
+    let mut request = http().request(route.method.clone(), format!("{root}{path}"));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    if route.method != Method::GET {
+        let body = if route.method == Method::PATCH { json!({ "name": "Mine now" }) } else { json!({}) };
+        request = request.json(&body);
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let mut body: Value = response.json().await.unwrap_or(Value::Null);
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("instance");
+        fields.remove("request_id");
+    }
+    (status, body)
+}
+
+#[tokio::test]
+async fn every_route_refuses_whoever_has_no_business_there() {
+    let directory = TempDir::new().unwrap();
+    let vault = Vault::start(directory.path()).await;
+    let admin = Client::first_administrator(&vault).await;
+    let owner = Client::another(&vault, "bo@example.org", "user").await;
+    let stranger = Client::another(&vault, "cy@example.org", "user").await;
+    let auditor = Client::another(&vault, "di@example.org", "auditor").await;
+    let document = owner.upload("Secret.txt", "text/plain", b"mine").await;
+    let id = document["document_id"].as_str().unwrap();
+    let before = owner.get(&format!("/documents/{id}")).await;
+
+    let routes = routes(&vault).await;
+    assert!(routes.len() >= 18, "only {} routes are documented", routes.len());
+    for route in &routes {
+        let name = format!("{} {}", route.method, route.path);
+        if route.secured {
+            let (status, body) = call(&vault, route, None, id).await;
+            assert_eq!((status.as_u16(), &body["type"]), (401, &json!("/problems/unauthenticated")), "{name}");
+        }
+        if route.path.starts_with("/api/v1/documents") {
+            let (status, _) = call(&vault, route, Some(&auditor.token), id).await;
+            assert_eq!(status, 403, "{name} as auditor");
+        }
+        if route.path.contains("{id}") {
+            for other in [&stranger, &admin] {
+                let foreign = call(&vault, route, Some(&other.token), id).await;
+                let absent = call(&vault, route, Some(&other.token), NOBODYS).await;
+                assert_eq!(foreign.0, 404, "{name}");
+                assert_eq!(foreign, absent, "{name}");
+            }
+        }
+    }
+    assert_eq!(owner.get(&format!("/documents/{id}")).await, before, "somebody else changed it");
+    assert_eq!(stranger.get("/documents").await["items"], json!([]));
+    vault.end_by(Signal::SIGTERM).await;
+}

@@ -1,0 +1,6 @@
+//! `docuvault standalone` as a process: how it starts, refuses, dies and comes back.
+
+mod death;
+mod refusals;
+mod start;
+pub(crate) mod vault;
