@@ -89,14 +89,7 @@ impl Unit {
     /// The position of the last event that `aggregate` was loaded from; `None` when there is none, or it has not
     /// committed yet.
     pub async fn position<A>(&self, aggregate: &Loaded<A>) -> Result<Option<i64>, StoreError> {
-        let stream = &self.streams[aggregate.index];
-        let position = sqlx::query_scalar!(
-            "SELECT position FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3",
-            stream.id.aggregate_type,
-            stream.id.aggregate_id,
-            stream.expected
-        );
-        Ok(position.fetch_optional(self.store.pool()).await?)
+        self.store.position_of(self.streams[aggregate.index].expected.event_id).await
     }
 
     /// Lets the aggregate decide, and takes its events into the append. Returns how many there are.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aggregates::{Document, DocumentCommand, DocumentId};
 use axum::extract::FromRequestParts;
-use event_store::{Context, ExecuteError, Executed, Unit};
+use event_store::{Context, ExecuteError, Executed};
 use futures::FutureExt;
 use http::request::Parts;
 
@@ -48,9 +48,9 @@ impl Change {
     pub async fn run(self, body: &[u8], command: DocumentCommand) -> Result<Option<i64>, ApiError> {
         let Self { app, member, id, if_match, key } = self;
         let key = key.of(&member, body, &app);
-        let done = once(&app, key, async |idempotency| {
+        let done = once(&app, key, |idempotency| {
             let context = Context { idempotency, ..member.context(app.clock()) };
-            execute(&app, context, id, if_match.clone(), command.clone()).await
+            execute(&app, context, id, if_match, command)
         });
         Ok(done.await?.position)
     }
@@ -64,7 +64,7 @@ async fn execute(
     command: DocumentCommand,
 ) -> Result<Executed<()>, ExecuteError<ApiError>> {
     let owner = context.owner_id;
-    let decide = move |unit: &mut Unit| {
+    let decided = app.store.execute(context, move |unit| {
         let (if_match, command) = (if_match.clone(), command.clone());
         async move {
             let mut document = unit.load::<Document>(id.0).await?;
@@ -76,6 +76,6 @@ async fn execute(
             carry_out(unit, owner, id, &mut document, command).await
         }
         .boxed()
-    };
-    app.store.execute(context, decide).await
+    });
+    decided.await
 }

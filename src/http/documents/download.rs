@@ -11,7 +11,7 @@ use http::header::{ACCEPT, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use projections::document_listing::{self, Status};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::blobs::{Disposition, Download};
@@ -21,7 +21,7 @@ use crate::http::extract::{Id, Member, Params};
 const VALID: Duration = Duration::from_mins(1);
 
 /// Which version, and how.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Wish {

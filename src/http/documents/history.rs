@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use projections::document_history::{self, HistoryRow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -15,7 +15,7 @@ use crate::http::extract::{Id, Member, Params};
 use crate::http::page::{Limit, Page, from_cursor, to_cursor};
 
 /// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Place {

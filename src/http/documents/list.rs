@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use projections::document_listing::{self, Cursor, ListQuery, Shelf, Sort};
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::document::Document;
 use crate::app::App;
@@ -13,7 +12,7 @@ use crate::http::extract::{Member, Params};
 use crate::http::page::{Limit, Page};
 
 /// Which documents, in which order.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Filter {

@@ -9,7 +9,6 @@ use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::announcement::Announcement;
 use super::upload::Upload;
@@ -22,7 +21,7 @@ use crate::http::extract::{Body, IdempotencyKey, Member, once};
 /// A document that waits for its bytes.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Requested {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     document_id: DocumentId,
     upload: Upload,
 }
@@ -48,9 +47,9 @@ pub async fn request_upload(
     let planned = body.value.check()?.plan(&app, member.user_id, document_id).await?;
     let ids = Ids { document_id, upload_id: planned.upload_id };
     let key = key.of(&member, &body.raw, &app);
-    let requested = once(&app, key, async |idempotency| {
+    let requested = once(&app, key, |idempotency| {
         let context = Context { idempotency, ..member.context(app.clock()) };
-        execute(&app, context, ids, planned.clone()).await
+        execute(&app, context, ids, planned.clone())
     });
     let requested = requested.await;
     let request = match &requested {

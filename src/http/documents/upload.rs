@@ -8,7 +8,6 @@ use aggregates::UploadId;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::blobs::{BlobError, Blobs, StoredPart};
 use crate::documents::{Part, parts};
@@ -24,7 +23,7 @@ const URLS: usize = 1_000;
 #[serde(untagged)]
 pub enum Upload {
     Single {
-        #[schema(value_type = Uuid)]
+        #[schema(value_type = uuid::Uuid)]
         id: UploadId,
         method: &'static str,
         url: String,
@@ -34,7 +33,7 @@ pub enum Upload {
         expires_at: DateTime<Utc>,
     },
     Multipart {
-        #[schema(value_type = Uuid)]
+        #[schema(value_type = uuid::Uuid)]
         id: UploadId,
         /// Bytes of every part but the last one.
         part_size: u64,
