@@ -7,6 +7,8 @@ pub mod config;
 pub mod documents;
 pub mod error;
 pub mod failure;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod migrate;
 pub mod processes;
