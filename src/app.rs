@@ -15,6 +15,7 @@ use crate::auth::password::{Parameters, Passwords};
 use crate::auth::refresh_token::RefreshTokens;
 use crate::auth::token::Tokens;
 use crate::auth::{Key, keyed_hash};
+use crate::blobs::Blobs;
 use crate::config::Config;
 
 /// Connections to PostgreSQL of one process, beside those of the batcher and the watches.
@@ -26,6 +27,7 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(2);
 pub struct App {
     pub config: Config,
     pub store: EventStore,
+    pub blobs: Blobs,
     pub freshness: Freshness,
     pub passwords: Passwords,
     pub tokens: Tokens,
@@ -61,6 +63,7 @@ impl App {
         let key = async |purpose| keyring.installation_key(purpose, clock.new_id()).await;
         let names: Vec<_> = projections::all().iter().map(|projection| projection.name()).collect();
         Ok(Arc::new(Self {
+            blobs: Blobs::new(&config.s3, clock.clone()),
             freshness: Freshness::start(pool.clone(), &names, stop),
             passwords: Passwords::new(password_cost, key(InstallationKey::Pepper).await?),
             tokens: Tokens::new(&key(InstallationKey::AccessToken).await?, &config.http.public_url),

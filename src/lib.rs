@@ -2,11 +2,16 @@
 
 pub mod app;
 pub mod auth;
+pub mod blobs;
 pub mod config;
+pub mod documents;
 pub mod error;
 pub mod failure;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod migrate;
+pub mod processes;
 pub mod serve;
 pub mod standalone;
 pub mod telemetry;

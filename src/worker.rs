@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::setup;
 use crate::config::Config;
-use crate::http;
+use crate::{http, processes};
 
 /// How long the roles get to finish what they are at.
 const STOP_TIME: Duration = Duration::from_secs(15);
@@ -52,6 +52,15 @@ impl Roles {
             let run =
                 projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
             self.start(projection.name(), async { Ok(run.await) });
+        }
+        let parts = processes::Parts {
+            store: app.store.clone(),
+            blobs: app.blobs.clone(),
+            head,
+            freshness: app.freshness.clone(),
+        };
+        for (name, run) in processes::all(&parts, &self.stop) {
+            self.start(name, async { Ok(run.await) });
         }
     }
 

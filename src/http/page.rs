@@ -1,8 +1,12 @@
-//! Lists come in pages, by keyset.
+//! Lists by keyset: a page, and an opaque cursor that says where the next one begins.
 
-use serde::de::Error;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+
+use crate::error::ApiError;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,4 +33,15 @@ impl<'de> Deserialize<'de> for Limit {
             _ => Err(D::Error::custom("a limit is 1 to 200")),
         }
     }
+}
+
+/// Writes down where a page ended.
+pub fn to_cursor(place: &impl Serialize) -> Result<String, ApiError> {
+    Ok(BASE64.encode(serde_json::to_vec(place).map_err(anyhow::Error::from)?))
+}
+
+/// Reads what [`to_cursor`] wrote.
+pub fn from_cursor<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
+    let place = BASE64.decode(cursor).ok().and_then(|json| serde_json::from_slice(&json).ok());
+    place.ok_or_else(|| ApiError::field("cursor", "invalid", "This cursor was not made by this list."))
 }

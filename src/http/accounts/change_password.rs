@@ -17,7 +17,7 @@ use crate::http::extract::{Body, Caller, Client};
 /// The new password, and one of the two that permit it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ChangePassword {
+pub struct ChangePassword {
     /// With an access token.
     #[schema(value_type = Option<String>)]
     current_password: Option<Secret>,
@@ -32,7 +32,7 @@ pub(super) struct ChangePassword {
 /// Changes the password. Every other session ends.
 #[utoipa::path(post, path = "/auth/password/change", tag = "accounts", request_body = ChangePassword,
     responses((status = 204), (status = "4XX", body = Problem)))]
-pub(super) async fn change_password(
+pub async fn change_password(
     State(app): State<Arc<App>>,
     client: Client,
     caller: Result<Caller, ApiError>,

@@ -23,7 +23,7 @@ use crate::http::extract::{Body, Client};
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Login {
+pub struct Login {
     email: String,
     #[schema(value_type = String)]
     password: Secret,
@@ -31,7 +31,7 @@ pub(super) struct Login {
 
 /// The password is a temporary one: it opens nothing but its own change, within ten minutes.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ChangeRequired {
+pub struct ChangeRequired {
     password_change_required: bool,
     change_token: String,
 }
@@ -39,7 +39,7 @@ pub(super) struct ChangeRequired {
 /// Starts a session. An unknown address is answered as a wrong password is, and as late.
 #[utoipa::path(post, path = "/auth/login", tag = "accounts", request_body = Login,
     responses((status = 200, body = SignedIn), (status = "4XX", body = Problem)))]
-pub(super) async fn login(
+pub async fn login(
     State(app): State<Arc<App>>,
     client: Client,
     body: Body<Login>,

@@ -16,7 +16,7 @@ use crate::http::extract::{Caller, Client};
 /// Ends the session of the refresh cookie, or else of the access token; its tokens die at once.
 #[utoipa::path(post, path = "/auth/logout", tag = "accounts",
     responses((status = 204), (status = "4XX", body = Problem)))]
-pub(super) async fn logout(
+pub async fn logout(
     State(app): State<Arc<App>>,
     client: Client,
     RefreshCookie(token): RefreshCookie,

@@ -12,6 +12,6 @@ use crate::http::extract::Caller;
 #[utoipa::path(get, path = "/me", tag = "accounts",
     security(("access_token" = ["user", "admin", "auditor"])),
     responses((status = 200, body = User), (status = "4XX", body = Problem)))]
-pub(super) async fn me(State(app): State<Arc<App>>, caller: Caller) -> Result<Versioned<User>, ApiError> {
+pub async fn me(State(app): State<Arc<App>>, caller: Caller) -> Result<Versioned<User>, ApiError> {
     user::find(&app, caller.user_id).await
 }

@@ -15,7 +15,7 @@ use crate::http::extract::Client;
 /// Goes on with the session of the refresh cookie, which is replaced. An old one that comes back ends the session.
 #[utoipa::path(post, path = "/auth/refresh", tag = "accounts",
     responses((status = 200, body = SignedIn), (status = "4XX", body = Problem)))]
-pub(super) async fn refresh(
+pub async fn refresh(
     State(app): State<Arc<App>>,
     client: Client,
     RefreshCookie(token): RefreshCookie,

@@ -20,14 +20,14 @@ use crate::http::read_your_writes;
 
 /// Whether the first administrator is still to come.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Needed {
+pub struct Needed {
     needed: bool,
 }
 
 /// The first administrator, by whoever holds the setup link.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SetUp {
+pub struct SetUp {
     /// From the setup link.
     #[schema(value_type = String)]
     token: Secret,
@@ -40,14 +40,14 @@ pub(super) struct SetUp {
 
 /// Whether the vault waits for its first administrator.
 #[utoipa::path(get, path = "/setup", tag = "accounts", responses((status = 200, body = Needed)))]
-pub(super) async fn needed(State(app): State<Arc<App>>) -> Result<Json<Needed>, ApiError> {
+pub async fn needed(State(app): State<Arc<App>>) -> Result<Json<Needed>, ApiError> {
     Ok(Json(Needed { needed: setup::is_needed(app.store.pool()).await? }))
 }
 
 /// Makes the first administrator. Needs the token of the setup link, and works once.
 #[utoipa::path(post, path = "/setup", tag = "accounts", request_body = SetUp,
     responses((status = 201, body = User), (status = "4XX", body = Problem)))]
-pub(super) async fn set_up(
+pub async fn set_up(
     State(app): State<Arc<App>>,
     client: Client,
     body: Body<SetUp>,

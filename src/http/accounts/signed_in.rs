@@ -16,7 +16,7 @@ use crate::http::done::Versioned;
 
 /// What a login and a refresh answer; the refresh token goes into its cookie.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SignedIn {
+pub struct SignedIn {
     access_token: String,
     token_type: &'static str,
     /// Seconds.

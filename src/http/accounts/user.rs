@@ -11,7 +11,7 @@ use crate::http::done::Versioned;
 
 /// An account, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct User {
+pub struct User {
     user_id: Uuid,
     email: String,
     display_name: Option<String>,

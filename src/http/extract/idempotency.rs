@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use axum::extract::FromRequestParts;
 use event_store::{Claim, CommandKey, ExecuteError, Executed};
 use http::request::Parts;
@@ -48,14 +46,11 @@ impl IdempotencyKey {
 }
 
 /// Carries a command out once for its key: a repeat gets the ids that the command answered with ([`event_store::Unit::answer`]).
-pub async fn once<T, F, R>(
-    app: &Arc<App>,
-    key: Option<CommandKey>,
-    command: F,
-) -> Result<Executed<T>, ApiError>
+pub async fn once<T, F, C, R>(app: &App, key: Option<CommandKey>, command: F) -> Result<Executed<T>, ApiError>
 where
     T: DeserializeOwned,
-    F: AsyncFn(Option<CommandKey>) -> Result<Executed<T>, ExecuteError<R>>,
+    F: FnOnce(Option<CommandKey>) -> C,
+    C: Future<Output = Result<Executed<T>, ExecuteError<R>>>,
     ApiError: From<ExecuteError<R>>,
 {
     let Some(key) = key else { return Ok(command(None).await?) };
