@@ -1,8 +1,17 @@
 //! DocuVault: a self-hosted document vault whose every change is an event.
 
+pub mod app;
+pub mod auth;
+pub mod blobs;
 pub mod config;
+pub mod documents;
+pub mod error;
 pub mod failure;
+#[cfg(test)]
+mod fixture;
+pub mod http;
 pub mod migrate;
+pub mod processes;
 pub mod serve;
 pub mod standalone;
 pub mod telemetry;

@@ -1,20 +1,101 @@
-//! Starts the roles of one process and stops them together. (Seam: the lead fills it.)
+//! Starts the roles of one process and stops them together: when one of them ends, all do, and the process says so.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
+use crate::auth::setup;
 use crate::config::Config;
+use crate::{http, processes};
+
+/// How long the roles get to finish what they are at.
+const STOP_TIME: Duration = Duration::from_secs(15);
 
 /// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered.
 pub async fn run(
-    _config: Config,
-    _api: TcpListener,
+    config: Config,
+    api: TcpListener,
     shutdown: CancellationToken,
     ready: oneshot::Sender<()>,
 ) -> anyhow::Result<()> {
+    let mut roles = Roles { tasks: JoinSet::new(), stop: shutdown.child_token() };
+    let app = App::build(config, roles.stop.clone()).await?;
+
+    roles.start_subscribers(&app);
+    roles.start("api", http::serve(api, http::router(app.clone()), roles.stop.clone()));
+    setup::announce_link(&app).await?;
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
-    shutdown.cancelled().await;
-    Ok(())
+    roles.finish().await
+}
+
+/// The tasks of this process, each with its name.
+struct Roles {
+    tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
+    stop: CancellationToken,
+}
+
+impl Roles {
+    fn start(&mut self, name: &'static str, role: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, role.await) });
+    }
+
+    fn start_subscribers(&mut self, app: &Arc<App>) {
+        let head = app.store.watch(self.stop.clone());
+        for projection in projections::all() {
+            let run =
+                projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
+            self.start(projection.name(), async { Ok(run.await) });
+        }
+        let parts = processes::Parts {
+            store: app.store.clone(),
+            blobs: app.blobs.clone(),
+            head,
+            freshness: app.freshness.clone(),
+        };
+        for (name, run) in processes::all(&parts, &self.stop) {
+            self.start(name, async { Ok(run.await) });
+        }
+    }
+
+    /// Waits for `stop`, or for the first role that ends before it; then for all of them.
+    async fn finish(mut self) -> anyhow::Result<()> {
+        let stop = self.stop.clone();
+        let outcome = match stop.run_until_cancelled(self.next()).await {
+            Some(ended) => Err(ended),
+            None => Ok(()),
+        };
+        stop.cancel();
+        let all_end = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                log_failure(ended);
+            }
+        };
+        tokio::time::timeout(STOP_TIME, all_end).await.context("not every role stopped in time")?;
+        outcome
+    }
+
+    /// The first end of a role, which is always an error while nobody asked for it.
+    async fn next(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Ok((name, Ok(())))) => anyhow!("{name} ended by itself"),
+            Some(Ok((name, Err(error)))) => error.context(format!("{name} failed")),
+            Some(Err(panic)) => anyhow!("a role panicked: {panic}"),
+            None => anyhow!("there is no role to run"),
+        }
+    }
+}
+
+fn log_failure(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>) {
+    match ended {
+        Ok((_, Ok(()))) => {}
+        Ok((role, Err(error))) => tracing::warn!(role, error = format!("{error:#}"), "a role stopped badly"),
+        Err(error) => tracing::warn!(%error, "a role stopped badly"),
+    }
 }

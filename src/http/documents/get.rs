@@ -1,0 +1,22 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+
+use super::document::{Document, find};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::http::done::Versioned;
+use crate::http::extract::{Id, Member};
+
+/// One document.
+#[utoipa::path(get, path = "/documents/{id}", tag = "documents", params(("id" = uuid::Uuid, Path)),
+    security(("access_token" = ["user", "admin"])),
+    responses((status = 200, body = Document), (status = "4XX", body = crate::error::Problem)))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    member: Member,
+    Id(id): Id<aggregates::DocumentId>,
+) -> Result<Versioned<Document>, ApiError> {
+    let (_, document) = find(&app, member.user_id, id).await?;
+    Ok(document)
+}

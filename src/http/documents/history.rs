@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use aggregates::DocumentId;
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use projections::document_history::{self, HistoryRow};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::http::extract::{Id, Member, Params};
+use crate::http::page::{Limit, Page, from_cursor, to_cursor};
+
+/// Which page.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Place {
+    /// 1 to 200, default 50
+    #[serde(default)]
+    #[param(value_type = Option<u16>)]
+    limit: Limit,
+    cursor: Option<String>,
+}
+
+/// One change of a document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Entry {
+    position: i64,
+    at: DateTime<Utc>,
+    /// `user:<id>`, `system:<name>` or `operator`
+    actor: String,
+    /// Such as `upload_completed`
+    r#type: String,
+    /// What is different since.
+    changes: Value,
+}
+
+/// Every change of a document, the newest first; also of one that was deleted permanently.
+#[utoipa::path(get, path = "/documents/{id}/history", tag = "documents",
+    params(("id" = uuid::Uuid, Path), Place), security(("access_token" = ["user", "admin"])),
+    responses((status = 200, body = Page<Entry>), (status = "4XX", body = crate::error::Problem)))]
+pub async fn history(
+    State(app): State<Arc<App>>,
+    member: Member,
+    Id(id): Id<DocumentId>,
+    Params(place): Params<Place>,
+) -> Result<Json<Page<Entry>>, ApiError> {
+    let before: Option<i64> = place.cursor.as_deref().map(from_cursor).transpose()?;
+    let page =
+        document_history::list(app.store.pool(), member.user_id, id, before, place.limit.0).await?;
+    if page.rows.is_empty() && before.is_none() {
+        return Err(ApiError::NotFound);
+    }
+    let next_cursor = page.next.as_ref().map(to_cursor).transpose()?;
+    Ok(Json(Page { items: page.rows.into_iter().map(Entry::from).collect(), next_cursor }))
+}
+
+impl From<HistoryRow> for Entry {
+    fn from(row: HistoryRow) -> Self {
+        let HistoryRow { position, at, actor, r#type, changes } = row;
+        Self { position, at, actor, r#type, changes }
+    }
+}

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use projections::document_listing::{self, Cursor, ListQuery, Shelf, Sort};
+use serde::Deserialize;
+
+use super::document::Document;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::http::extract::{Member, Params};
+use crate::http::page::{Limit, Page};
+
+/// Which documents, in which order.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// `active` (default), `trashed` or `pending`
+    status: Option<String>,
+    /// `name`, `created_at`, `updated_at` or `size`; `-` in front for descending order; default `-created_at`
+    sort: Option<String>,
+    /// 1 to 200, default 50
+    #[serde(default)]
+    #[param(value_type = Option<u16>)]
+    limit: Limit,
+    cursor: Option<String>,
+}
+
+/// The caller's documents, a page at a time.
+#[utoipa::path(get, path = "/documents", tag = "documents", params(Filter),
+    security(("access_token" = ["user", "admin"])),
+    responses((status = 200, body = Page<Document>), (status = "4XX", body = crate::error::Problem)))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    member: Member,
+    Params(filter): Params<Filter>,
+) -> Result<Json<Page<Document>>, ApiError> {
+    let query = filter.of(&member)?;
+    let page = document_listing::list(app.store.pool(), &query).await?;
+    let next = page.next.map(|cursor| cursor.to_text()).transpose().map_err(anyhow::Error::from)?;
+    Ok(Json(Page { items: page.rows.into_iter().map(Document::from).collect(), next_cursor: next }))
+}
+
+impl Filter {
+    fn of(self, member: &Member) -> Result<ListQuery, ApiError> {
+        let invalid = |field, error: &dyn std::fmt::Display| ApiError::field(field, "invalid", error.to_string());
+        let sort: Option<Sort> =
+            self.sort.map(|sort| sort.parse()).transpose().map_err(|error| invalid("sort", &error))?;
+        let sort = sort.unwrap_or_default();
+        let shelf: Option<Shelf> =
+            self.status.map(|shelf| shelf.parse()).transpose().map_err(|error| invalid("status", &error))?;
+        let after = self.cursor.map(|cursor| Cursor::parse(&cursor, sort)).transpose();
+        Ok(ListQuery {
+            owner: member.user_id,
+            shelf: shelf.unwrap_or_default(),
+            sort,
+            after: after.map_err(|error| invalid("cursor", &error))?,
+            limit: self.limit.0,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+use std::ops::Deref;
+use std::sync::Arc;
+
+use aggregates::{Actor, Metadata, Personal, Role, SessionId, UserId};
+use axum::extract::FromRequestParts;
+use event_store::{Clock, Context};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::Client;
+use crate::app::App;
+use crate::auth::session;
+use crate::error::ApiError;
+
+/// The signed-in person who sends the request; any role.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub user_id: UserId,
+    pub role: Role,
+    pub session_id: SessionId,
+    pub client: Client,
+}
+
+/// A caller who has a vault of documents: a user or an administrator, not an auditor.
+#[derive(Clone, Debug)]
+pub struct Member(Caller);
+
+impl Client {
+    /// The context of a command that `user_id` sends about their own vault.
+    pub fn context(&self, user_id: UserId, clock: &Clock) -> Context {
+        let metadata = Metadata {
+            actor: Actor::User(user_id),
+            correlation_id: self.correlation_id,
+            causation_id: None,
+            occurred_at: clock.now(),
+            ip: self.ip.map(|ip| Personal::new(user_id, ip.to_string())),
+        };
+        Context { owner_id: user_id, metadata, idempotency: None }
+    }
+}
+
+impl Caller {
+    /// The context of a command about the caller's own vault.
+    pub fn context(&self, clock: &Clock) -> Context {
+        self.client.context(self.user_id, clock)
+    }
+}
+
+impl Deref for Member {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let Ok(client) = Client::from_request_parts(parts, app).await;
+        let token = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
+        let claims = app.tokens.verify_access(token, app.clock().now()).ok_or(ApiError::Unauthenticated)?;
+        let role = session::check(app.store.pool(), &claims, app.clock().now())
+            .await?
+            .ok_or(ApiError::Unauthenticated)?;
+        Ok(Self { user_id: claims.sub, role, session_id: claims.sid, client })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Member {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        match caller.role {
+            Role::User | Role::Admin => Ok(Self(caller)),
+            Role::Auditor => Err(ApiError::Forbidden("Auditors have no documents.")),
+        }
+    }
+}
+
+/// RFC 6750 §2.1: the one place of an access token.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}

@@ -1,0 +1,19 @@
+//! What a handler asks of a request. Each of these answers for itself when the request does not hold it, so a handler
+//! begins where everything it needs is there, checked and allowed.
+
+mod body;
+mod caller;
+mod client;
+mod id;
+mod idempotency;
+mod if_match;
+mod params;
+mod serde_fields;
+
+pub use body::{Body, MAX_BODY};
+pub use caller::{Caller, Member};
+pub use client::{Client, RequestId};
+pub use id::Id;
+pub use idempotency::{IdempotencyKey, once};
+pub use if_match::IfMatch;
+pub use params::Params;

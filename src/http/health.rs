@@ -1,0 +1,35 @@
+//! Is the process alive, and is what it needs there? Answered for any `Host`, and for nobody in particular.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// How it stands.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    status: &'static str,
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Everything that requests need answers.
+#[utoipa::path(get, path = "/readyz", tag = "operations",
+    responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
+    let failed = |part: &str, error: String| ApiError::Unavailable(format!("{part}: {error}"));
+    sqlx::query("SELECT 1")
+        .execute(app.store.pool())
+        .await
+        .map_err(|error| failed("database", error.to_string()))?;
+    Ok(Json(Health { status: "ready" }))
+}

@@ -1,0 +1,64 @@
+//! The HTTP API. [`router`] is its contents page: every route is one line there, documented where it is handled.
+//!
+//! To add a route: a file named by its verb in the folder of its resource, with a `#[utoipa::path]` that names the
+//! roles it is for in `security` (none: it is public), and a line below.
+
+pub mod accounts;
+pub mod documents;
+pub mod done;
+pub mod extract;
+mod health;
+mod layers;
+mod openapi;
+pub mod page;
+pub mod quotas;
+mod server;
+mod setup_form;
+
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use layers::read_your_writes;
+pub use server::serve;
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// Every route below `/api/v1`.
+fn api() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(accounts::setup::needed, accounts::setup::set_up))
+        .routes(routes!(accounts::login::login))
+        .routes(routes!(accounts::refresh::refresh))
+        .routes(routes!(accounts::logout::logout))
+        .routes(routes!(accounts::change_password::change_password))
+        .routes(routes!(accounts::me::me))
+        .routes(routes!(documents::request_upload::request_upload, documents::list::list))
+        .routes(routes!(documents::get::get, documents::rename::rename, documents::trash::trash))
+        .routes(routes!(documents::confirm_upload::confirm_upload))
+        .routes(routes!(documents::resume_upload::resume_upload, documents::cancel_upload::cancel_upload))
+        .routes(routes!(documents::download::download))
+        .routes(routes!(documents::restore::restore))
+        .routes(routes!(documents::purge::purge))
+        .routes(routes!(documents::history::history))
+        .routes(routes!(quotas::get::get))
+}
+
+/// The whole server.
+pub fn router(app: Arc<App>) -> Router {
+    let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .nest("/api/v1", api())
+        .split_for_parts();
+    let routes = routes
+        .route("/api/openapi.json", get(Json(Arc::new(document))))
+        .merge(setup_form::routes())
+        .fallback(async || ApiError::NotFound)
+        .with_state(app.clone());
+    layers::wrap(routes, &app)
+}

@@ -1,0 +1,3 @@
+//! How much room people have.
+
+pub mod get;
