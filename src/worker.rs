@@ -47,7 +47,8 @@ impl Roles {
     fn start_subscribers(&mut self, app: &Arc<App>) {
         let head = app.store.watch(self.stop.clone());
         for projection in projections::all() {
-            let run = projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
+            let run =
+                projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
             self.start(projection.name(), async { Ok(run.await) });
         }
         let parts = processes::Parts {

@@ -25,7 +25,7 @@ pub fn part_size(size: u64) -> u64 {
 
 /// The parts that `size` bytes are cut into.
 pub fn parts(size: u64, part_size: u64) -> impl Iterator<Item = Part> {
-    (1..).zip((0..size).step_by(usize::try_from(part_size).unwrap_or(usize::MAX))).map(
-        move |(number, start)| Part { number, size: part_size.min(size - start) },
-    )
+    (1..)
+        .zip((0..size).step_by(usize::try_from(part_size).unwrap_or(usize::MAX)))
+        .map(move |(number, start)| Part { number, size: part_size.min(size - start) })
 }

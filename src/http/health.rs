@@ -27,6 +27,9 @@ pub async fn live() -> Json<Health> {
     responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
 pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
     let failed = |part: &str, error: String| ApiError::Unavailable(format!("{part}: {error}"));
-    sqlx::query("SELECT 1").execute(app.store.pool()).await.map_err(|error| failed("database", error.to_string()))?;
+    sqlx::query("SELECT 1")
+        .execute(app.store.pool())
+        .await
+        .map_err(|error| failed("database", error.to_string()))?;
     Ok(Json(Health { status: "ready" }))
 }

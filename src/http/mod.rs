@@ -48,7 +48,10 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", api())
         .split_for_parts();
     let routes = routes
-        .route("/api/openapi.json", get(([(CONTENT_TYPE, "application/json")], document.to_json().unwrap_or_default())))
+        .route(
+            "/api/openapi.json",
+            get(([(CONTENT_TYPE, "application/json")], document.to_json().unwrap_or_default())),
+        )
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
     layers::wrap(routes, &app)

@@ -49,11 +49,7 @@ pub async fn expire_uploads(store: &EventStore) -> anyhow::Result<usize> {
 }
 
 /// False: it was settled already.
-async fn expire(
-    store: &EventStore,
-    owner: UserId,
-    id: DocumentId,
-) -> Result<bool, ExecuteError<ApiError>> {
+async fn expire(store: &EventStore, owner: UserId, id: DocumentId) -> Result<bool, ExecuteError<ApiError>> {
     let context = system_context(NAME, owner, store.clock());
     let command = DocumentCommand::ExpireUpload { now: context.metadata.occurred_at };
     let expired = store.execute(context, move |unit| {

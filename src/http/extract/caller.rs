@@ -62,7 +62,9 @@ impl FromRequestParts<Arc<App>> for Caller {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let token = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
         let claims = app.tokens.verify_access(token, app.clock().now()).ok_or(ApiError::Unauthenticated)?;
-        let role = session::check(app.store.pool(), &claims, app.clock().now()).await?.ok_or(ApiError::Unauthenticated)?;
+        let role = session::check(app.store.pool(), &claims, app.clock().now())
+            .await?
+            .ok_or(ApiError::Unauthenticated)?;
         Ok(Self { user_id: claims.sub, role, session_id: claims.sid, client })
     }
 }
