@@ -124,3 +124,20 @@ async fn giving_up_or_being_refused_leaves_no_parts(pool: PgPool) {
     assert_eq!(user.delete(&path).await.status, StatusCode::NO_CONTENT);
     eventually("aborted", async || unfinished().await == 0).await;
 }
+
+/// U11
+#[sqlx::test(migrations = "./migrations")]
+async fn the_largest_document_has_more_parts_than_one_answer(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let user = vault.person(aggregates::Role::User, 6 << 40).await;
+    let mut largest = announcement("largest.bin", b"");
+    largest["size"] = json!(5_u64 << 40);
+    let requested = user.post("/documents", largest).await;
+    assert_eq!(requested.status, StatusCode::CREATED);
+    let upload = &requested.body["upload"];
+    assert_eq!(
+        (&upload["part_size"], upload["parts"].as_array().unwrap().len()),
+        (&json!(5_u64 << 30), 1_000)
+    );
+    assert!(upload["parts"][0]["url"].as_str().unwrap().contains("partNumber=1&"), "{}", upload["parts"][0]);
+}
