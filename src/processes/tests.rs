@@ -13,7 +13,9 @@ async fn the_sweep_removes_what_nobody_needs_and_keeps_the_rest(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let user = vault.user().await;
     let (store, blobs, clock) = (&vault.app.store, &vault.app.blobs, vault.app.clock().clone());
-    let orphan = |extension| keys::of_object(user.id, aggregates::DocumentId(clock.new_id()), clock.new_id(), extension);
+    let orphan = |extension| {
+        keys::of_object(user.id, aggregates::DocumentId(clock.new_id()), clock.new_id(), extension)
+    };
 
     vault.objects.backdate(TimeDelta::hours(27));
     let active = user.upload("active.txt", b"active").await;
