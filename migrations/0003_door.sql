@@ -39,7 +39,8 @@ CREATE FUNCTION append_events(
     skipped boolean[], retrying boolean,
     OUT outcomes text[], OUT positions bigint[]
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  -- Planned once, for the indexes, whatever the statistics say: planning anew would cost more than the work itself.
+  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     appends   integer := cardinality(skipped);
     events    integer := cardinality(event_ids);
