@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::auth::setup;
 use crate::config::Config;
 use crate::{http, processes};
 
@@ -27,7 +28,8 @@ pub async fn run(
     let app = App::build(config, roles.stop.clone()).await?;
 
     roles.start_subscribers(&app);
-    roles.start("api", http::serve(api, http::router(app), roles.stop.clone()));
+    roles.start("api", http::serve(api, http::router(app.clone()), roles.stop.clone()));
+    setup::announce_link(&app).await?;
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
     roles.finish().await

@@ -1,11 +1,20 @@
 //! Who somebody is, and that it is them: passwords, sessions and the tokens that stand for them. The secrets live in
 //! tables of their own; events tell that something happened to them, never what they are.
 
+pub mod change_password;
+pub mod create_user;
+pub mod credentials;
 pub mod email;
 pub mod password;
 mod password_hash;
+pub mod refresh;
 pub mod refresh_token;
+pub mod register;
+pub mod secret;
 pub mod session;
+pub mod setup;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 use hmac::{Hmac, KeyInit, Mac};

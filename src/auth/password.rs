@@ -35,6 +35,7 @@ impl Parameters {
 }
 
 /// A new password, 12 to 1,024 bytes, exactly as typed.
+#[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 /// Why a text is not taken as a password.
@@ -151,7 +152,7 @@ fn peppered(
     Ok(keyed_hash(pepper, &[hash.as_ref()]))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], HashError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], HashError> {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).map_err(|_| HashError::Randomness)?;
     Ok(bytes)

@@ -5,6 +5,7 @@ use cqrs_es::Aggregate;
 use event_store::{ExecuteError, IdempotencyError, StoreError, UnitError};
 
 use super::ApiError;
+use crate::auth::password::{HashError, PasswordError};
 
 impl From<DocumentError> for ApiError {
     fn from(error: DocumentError) -> Self {
@@ -80,6 +81,26 @@ impl From<StoreError> for ApiError {
             | StoreError::Seal(_)
             | StoreError::Encode(_) => Self::Internal(error.into()),
         }
+    }
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Unavailable(error.to_string()),
+            HashError::Argon2(_) | HashError::Randomness | HashError::Ended => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl PasswordError {
+    /// The answer to a `field` that holds no acceptable password.
+    pub fn of_field(self, field: &str) -> ApiError {
+        let code = match self {
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+        };
+        ApiError::field(field, code, self.to_string())
     }
 }
 

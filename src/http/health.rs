@@ -12,20 +12,20 @@ use crate::error::ApiError;
 
 /// How it stands.
 #[derive(Serialize, ToSchema)]
-pub struct Health {
+pub(super) struct Health {
     status: &'static str,
 }
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
-pub async fn live() -> Json<Health> {
+pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
 /// Everything that requests need answers.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
-pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
     let failed = |part: &str, error: String| ApiError::Unavailable(format!("{part}: {error}"));
     sqlx::query("SELECT 1")
         .execute(app.store.pool())

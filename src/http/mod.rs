@@ -3,6 +3,7 @@
 //! To add a route: a file named by its verb in the folder of its resource, with a `#[utoipa::path]` that names the
 //! roles it is for in `security` (none: it is public), and a line below.
 
+pub mod accounts;
 pub mod documents;
 pub mod done;
 pub mod extract;
@@ -12,15 +13,16 @@ mod openapi;
 pub mod page;
 pub mod quotas;
 mod server;
+mod setup_form;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
-use http::header::CONTENT_TYPE;
+use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use layers::read_your_writes;
 pub use server::serve;
 
 use crate::app::App;
@@ -29,6 +31,12 @@ use crate::error::ApiError;
 /// Every route below `/api/v1`.
 fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
+        .routes(routes!(accounts::setup::needed, accounts::setup::set_up))
+        .routes(routes!(accounts::login::login))
+        .routes(routes!(accounts::refresh::refresh))
+        .routes(routes!(accounts::logout::logout))
+        .routes(routes!(accounts::change_password::change_password))
+        .routes(routes!(accounts::me::me))
         .routes(routes!(documents::request_upload::request_upload, documents::list::list))
         .routes(routes!(documents::get::get, documents::rename::rename, documents::trash::trash))
         .routes(routes!(documents::confirm_upload::confirm_upload))
@@ -48,10 +56,8 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", api())
         .split_for_parts();
     let routes = routes
-        .route(
-            "/api/openapi.json",
-            get(([(CONTENT_TYPE, "application/json")], document.to_json().unwrap_or_default())),
-        )
+        .route("/api/openapi.json", get(Json(Arc::new(document))))
+        .merge(setup_form::routes())
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
     layers::wrap(routes, &app)

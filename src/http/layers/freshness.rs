@@ -38,6 +38,14 @@ pub(super) async fn wait(
     Ok(response)
 }
 
+/// For an answer that is itself read from a read model: waits, as the layer does, before it is read.
+pub async fn read_your_writes(app: &App, position: Option<i64>) {
+    if let Some(position) = position {
+        // Who is still behind, the layer tells.
+        drop(app.freshness.wait(position, AT_MOST).await);
+    }
+}
+
 fn min_position(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     let Some(value) = headers.get(MIN_POSITION) else { return Ok(None) };
     let position = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|position| *position >= 0);

@@ -26,11 +26,8 @@ impl Known {
     /// On a loopback host, its other names are as good.
     pub(super) fn of(public_url: &Url) -> Self {
         let name = public_url.host_str().unwrap_or_default().to_owned();
-        let names = if LOOPBACK.contains(&name.as_str()) {
-            LOOPBACK.map(str::to_owned).to_vec()
-        } else {
-            vec![name]
-        };
+        let names =
+            if LOOPBACK.contains(&name.as_str()) { LOOPBACK.map(str::to_owned).to_vec() } else { vec![name] };
         let default_port = if public_url.scheme() == "https" { Some(443) } else { Some(80) };
         Self { names, port: public_url.port_or_known_default(), default_port }
     }

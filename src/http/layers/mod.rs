@@ -19,6 +19,8 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub use freshness::read_your_writes;
+
 use super::extract::MAX_BODY;
 use crate::app::App;
 use crate::error::{self, ApiError};

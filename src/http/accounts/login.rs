@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use aggregates::{AccessEvent, UserId};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use event_store::{Context, EventStore};
+use futures::FutureExt;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::signed_in::{SignedIn, signed_in};
+use crate::app::App;
+use crate::auth::credentials::Credentials;
+use crate::auth::refresh::LiveSession;
+use crate::auth::refresh_token::RefreshToken;
+use crate::auth::secret::Secret;
+use crate::auth::session;
+use crate::error::{ApiError, Problem};
+use crate::http::done::Done;
+use crate::http::extract::{Body, Client};
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    email: String,
+    #[schema(value_type = String)]
+    password: Secret,
+}
+
+/// The password is a temporary one: it opens nothing but its own change, within ten minutes.
+#[derive(Serialize, ToSchema)]
+pub struct ChangeRequired {
+    password_change_required: bool,
+    change_token: String,
+}
+
+/// Starts a session. An unknown address is answered as a wrong password is, and as late.
+#[utoipa::path(post, path = "/auth/login", tag = "accounts", request_body = Login,
+    responses((status = 200, body = SignedIn), (status = "4XX", body = Problem)))]
+pub async fn login(
+    State(app): State<Arc<App>>,
+    client: Client,
+    body: Body<Login>,
+) -> Result<Response, ApiError> {
+    let Login { email, password } = body.value;
+    let known = Credentials::of_email(app.store.pool(), &app.emails.hash(&email)).await?;
+    let fits = app.passwords.verify(password.0, known.as_ref().map(|known| &known.password)).await?;
+    let Some(credentials) = known else { return Err(ApiError::Unauthenticated) };
+    let context = client.context(credentials.user_id, app.clock());
+    if !fits || credentials.temporary_until.is_some_and(|until| until <= app.clock().now()) {
+        record_failure(app.store.clone(), context, credentials.user_id);
+        return Err(ApiError::Unauthenticated);
+    }
+    if credentials.temporary_until.is_some() {
+        return change_required(&app, &credentials);
+    }
+    let started = session::start(&app, context, &credentials, client.user_agent).await?;
+    let (session_id, generation) = (started.value, 0);
+    let session = LiveSession {
+        session_id,
+        user_id: credentials.user_id,
+        role: credentials.role,
+        version: credentials.session_version,
+    };
+    let answer = signed_in(&app, session, RefreshToken { session_id, generation }).await?;
+    Ok(Done::ok(started.position, answer).into_response())
+}
+
+fn change_required(app: &App, credentials: &Credentials) -> Result<Response, ApiError> {
+    let token = app.tokens.password_change(credentials.user_id, credentials.session_version, app.clock());
+    let change_token = token.map_err(anyhow::Error::from)?;
+    Ok(Json(ChangeRequired { password_change_required: true, change_token }).into_response())
+}
+
+/// Beside the answer, which would otherwise come later for addresses that have an account (attack A02).
+fn record_failure(store: EventStore, context: Context, user: UserId) {
+    tokio::spawn(async move {
+        let failed = vec![AccessEvent::LoginFailed {}];
+        let recorded =
+            store.execute(context, move |unit| session::record(unit, user, failed.clone()).boxed());
+        if let Err(error) = recorded.await {
+            tracing::warn!(%error, "a failed login was not recorded");
+        }
+    });
+}

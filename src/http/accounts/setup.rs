@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use aggregates::{Name, Role, UserId};
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::user::{self, User};
+use crate::app::App;
+use crate::auth::email::Email;
+use crate::auth::password::Password;
+use crate::auth::register::{Newcomer, RegisterError, register};
+use crate::auth::secret::Secret;
+use crate::auth::setup;
+use crate::error::{ApiError, Problem};
+use crate::http::done::{Done, Versioned};
+use crate::http::extract::{Body, Client};
+use crate::http::read_your_writes;
+
+/// Whether the first administrator is still to come.
+#[derive(Serialize, ToSchema)]
+pub struct Needed {
+    needed: bool,
+}
+
+/// The first administrator, by whoever holds the setup link.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetUp {
+    /// From the setup link.
+    #[schema(value_type = String)]
+    token: Secret,
+    email: String,
+    /// 12 to 1,024 bytes
+    #[schema(value_type = String)]
+    password: Secret,
+    display_name: Option<String>,
+}
+
+/// Whether the vault waits for its first administrator.
+#[utoipa::path(get, path = "/setup", tag = "accounts", responses((status = 200, body = Needed)))]
+pub async fn needed(State(app): State<Arc<App>>) -> Result<Json<Needed>, ApiError> {
+    Ok(Json(Needed { needed: setup::is_needed(app.store.pool()).await? }))
+}
+
+/// Makes the first administrator. Needs the token of the setup link, and works once.
+#[utoipa::path(post, path = "/setup", tag = "accounts", request_body = SetUp,
+    responses((status = 201, body = User), (status = "4XX", body = Problem)))]
+pub async fn set_up(
+    State(app): State<Arc<App>>,
+    client: Client,
+    body: Body<SetUp>,
+) -> Result<Done<Versioned<User>>, ApiError> {
+    let (pool, token_hash) = (app.store.pool(), setup::token_hash(&body.value.token.0));
+    if !setup::is_needed(pool).await? {
+        return Err(ApiError::NotFound);
+    }
+    // Asked before the work of hashing a password is done for just anybody; used up with the registration.
+    if !setup::is_good(pool, &token_hash, app.clock().now()).await? {
+        return Err(ApiError::Unauthenticated);
+    }
+    let user_id = UserId(app.clock().new_id());
+    let newcomer = body.value.check(&app, token_hash).await?;
+    let context = client.context(user_id, app.clock());
+    let registered = register(&app, user_id, newcomer, context.metadata).await?;
+    read_your_writes(&app, registered.position).await;
+    Ok(Done::created(registered.position, user::find(&app, user_id).await?))
+}
+
+impl SetUp {
+    async fn check(self, app: &App, setup_token: Vec<u8>) -> Result<Newcomer, ApiError> {
+        let email = Email::parse(&self.email);
+        let email = email.map_err(|error| ApiError::field("email", "invalid", error.to_string()))?;
+        let display_name = self.display_name.map(|name| Name::parse(&name)).transpose();
+        let display_name =
+            display_name.map_err(|error| ApiError::field("display_name", "invalid", error.to_string()))?;
+        let password = Password::parse(self.password.0).map_err(|error| error.of_field("password"))?;
+        let password = app.passwords.hash(password).await?;
+        Ok(Newcomer {
+            email,
+            display_name,
+            role: Role::Admin,
+            password,
+            temporary_until: None,
+            setup_token: Some(setup_token),
+        })
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::EmailTaken => Self::Conflict(error.to_string()),
+            RegisterError::SetUp => Self::NotFound,
+            RegisterError::Other(error) => error,
+        }
+    }
+}

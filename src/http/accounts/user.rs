@@ -1,0 +1,44 @@
+use aggregates::UserId;
+use chrono::{DateTime, SecondsFormat, Utc};
+use projections::user_directory;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::http::done::Versioned;
+
+/// An account, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct User {
+    user_id: Uuid,
+    email: String,
+    display_name: Option<String>,
+    /// `user`, `admin` or `auditor`
+    role: String,
+    totp_enabled: bool,
+    #[serde(serialize_with = "rfc3339")]
+    created_at: DateTime<Utc>,
+    preferences: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Reads the directory; [`ApiError::Unavailable`] while it has not come to the account yet.
+pub(super) async fn find(app: &App, user_id: UserId) -> Result<Versioned<User>, ApiError> {
+    let row = user_directory::find(app.store.pool(), user_id).await?;
+    let row = row.ok_or_else(|| ApiError::Unavailable("the user directory is behind".into()))?;
+    let user = User {
+        user_id: row.user_id,
+        email: row.email,
+        display_name: row.display_name,
+        role: row.role,
+        totp_enabled: false,
+        created_at: row.created_at,
+        preferences: serde_json::Map::new(),
+    };
+    Ok(Versioned(row.position.to_string(), user))
+}
+
+fn rfc3339<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true))
+}
