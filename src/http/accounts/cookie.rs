@@ -17,7 +17,7 @@ const FORBIDDEN: ApiError = ApiError::Forbidden(
 );
 
 /// The refresh token of a request that may use it; `None` without one that this installation made.
-pub(super) struct RefreshCookie(pub(super) Option<RefreshToken>);
+pub struct RefreshCookie(pub Option<RefreshToken>);
 
 impl FromRequestParts<Arc<App>> for RefreshCookie {
     type Rejection = ApiError;

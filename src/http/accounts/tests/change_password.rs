@@ -1,0 +1,49 @@
+use http::StatusCode;
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{Browser, PASSWORD};
+use crate::fixture::Vault;
+
+const NEW: &str = "an entirely new password";
+
+/// A21
+#[sqlx::test(migrations = "./migrations")]
+async fn every_other_session_ends_and_this_one_goes_on(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut here = Browser::user(&vault, "ana@example.org").await;
+    let mut there = Browser::new(&vault);
+    there.login("ana@example.org", PASSWORD).await;
+    let change = json!({ "current_password": PASSWORD, "new_password": NEW });
+    let changed = here.post("/auth/password/change", change).await;
+    assert_eq!(changed.status, StatusCode::NO_CONTENT, "{:?}", changed.body);
+    assert!(changed.headers.contains_key("docuvault-position"));
+
+    assert_eq!(there.get("/me").await.status, StatusCode::UNAUTHORIZED, "the access token, too");
+    assert_eq!(there.refresh().await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(here.get("/me").await.status, StatusCode::OK);
+    assert_eq!(here.refresh().await.status, StatusCode::OK);
+    assert_eq!(here.get("/me").await.status, StatusCode::OK);
+    assert_eq!(there.login("ana@example.org", PASSWORD).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(there.login("ana@example.org", NEW).await.status, StatusCode::OK);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn it_needs_the_current_password_and_a_good_new_one(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut ana = Browser::user(&vault, "ana@example.org").await;
+    let change = |current: &str, new: &str| json!({ "current_password": current, "new_password": new });
+    let cases = [
+        (change("not the password", NEW), StatusCode::UNAUTHORIZED),
+        (change(PASSWORD, "short"), StatusCode::UNPROCESSABLE_ENTITY),
+        (change(PASSWORD, PASSWORD), StatusCode::UNPROCESSABLE_ENTITY),
+        (json!({ "new_password": NEW }), StatusCode::UNPROCESSABLE_ENTITY),
+        (json!({ "change_token": "made up", "new_password": NEW }), StatusCode::UNAUTHORIZED),
+    ];
+    for (body, status) in cases {
+        assert_eq!(ana.post("/auth/password/change", body.clone()).await.status, status, "{body}");
+    }
+    let mut nobody = Browser::new(&vault);
+    assert_eq!(nobody.post("/auth/password/change", change(PASSWORD, NEW)).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(ana.get("/me").await.status, StatusCode::OK);
+}
