@@ -54,7 +54,7 @@ impl Vault {
             let query = sqlx::query_scalar(
                 "WITH key AS (INSERT INTO user_keys (user_id, key_id, master_version, wrapped)
                               VALUES ($1, $2, $3, $4) RETURNING user_id)
-                 SELECT append_or_fail($5::json) FROM key",
+                 SELECT append_or_fail($5) FROM key",
             );
             async move {
                 let query = query.bind(row.user_id.0).bind(row.key_id).bind(row.master_version);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::blobs::BlobError;
 use crate::error::ApiError;
 
 /// How it stands.
@@ -31,5 +32,10 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, A
         .execute(app.store.pool())
         .await
         .map_err(|error| failed("database", error.to_string()))?;
+    // No such object: the store has looked.
+    match app.blobs.head("readyz").await {
+        Ok(_) | Err(BlobError::NotFound) => {}
+        Err(error) => return Err(failed("object store", error.to_string())),
+    }
     Ok(Json(Health { status: "ready" }))
 }
