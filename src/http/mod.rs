@@ -14,6 +14,8 @@ pub mod page;
 pub mod quotas;
 mod server;
 mod setup_form;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -22,7 +24,6 @@ use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use layers::read_your_writes;
 pub use server::serve;
 
 use crate::app::App;

@@ -16,7 +16,6 @@ use crate::auth::setup;
 use crate::error::{ApiError, Problem};
 use crate::http::done::{Done, Versioned};
 use crate::http::extract::{Body, Client};
-use crate::http::read_your_writes;
 
 /// Whether the first administrator is still to come.
 #[derive(Serialize, ToSchema)]
@@ -64,7 +63,6 @@ pub async fn set_up(
     let newcomer = body.value.check(&app, token_hash).await?;
     let context = client.context(user_id, app.clock());
     let registered = register(&app, user_id, newcomer, context.metadata).await?;
-    read_your_writes(&app, registered.position).await;
     Ok(Done::created(registered.position, user::find(&app, user_id).await?))
 }
 

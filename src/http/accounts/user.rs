@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::done::Versioned;
+use crate::http::layers::read_your_writes;
 
 /// An account, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,9 +24,14 @@ pub struct User {
     preferences: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Reads the directory; [`ApiError::Unavailable`] while it has not come to the account yet.
+/// Reads the directory, which may have to come to a new account first.
 pub(super) async fn find(app: &App, user_id: UserId) -> Result<Versioned<User>, ApiError> {
-    let row = user_directory::find(app.store.pool(), user_id).await?;
+    let pool = app.store.pool();
+    let mut row = user_directory::find(pool, user_id).await?;
+    if row.is_none() {
+        read_your_writes(app, app.store.head().await?).await;
+        row = user_directory::find(pool, user_id).await?;
+    }
     let row = row.ok_or_else(|| ApiError::Unavailable("the user directory is behind".into()))?;
     let user = User {
         user_id: row.user_id,
