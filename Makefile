@@ -30,4 +30,5 @@ lint: setup ## check format, lints, dependencies and the stored query descriptio
 	tests/with_postgres tests/check_queries
 
 bench: setup ## measure beside raw PostgreSQL and postgres-es, in one run
-	tests/with_postgres cargo run --release --package docuvault-bench -- $(ARGS)
+	cargo build --release --workspace
+	DURABLE=1 tests/with_postgres cargo run --release --package docuvault-bench -- $(ARGS)

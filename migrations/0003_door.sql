@@ -39,7 +39,8 @@ CREATE FUNCTION append_events(
     skipped boolean[], retrying boolean,
     OUT outcomes text[], OUT positions bigint[]
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  -- Planned once, for the indexes, whatever the statistics say: planning anew would cost more than the work itself.
+  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     appends   integer := cardinality(skipped);
     events    integer := cardinality(event_ids);
@@ -148,7 +149,7 @@ CREATE TABLE command_outcomes (
 CREATE INDEX command_outcomes_age ON command_outcomes (recorded_at);
 
 -- The door for commands: as append_events, and each append's outcome (if it has one) commits with it. An append whose
--- idempotency key is already taken is answered `duplicate`.
+-- idempotency key is already taken is `skipped`.
 CREATE FUNCTION append_commands(
     stream_types text[], stream_ids text[],
     expect_append integer[], expect_stream integer[], expect_sequence bigint[], expect_event uuid[],
@@ -193,8 +194,9 @@ END $$;
 
 -- The door for a statement that also writes side rows of its own: one append as JSON, taken or the statement fails.
 -- {"streams": [[type, id]…], "expected": [[stream, sequence, last event]…], "subjects": [uuid…],
---  "events": [{"stream", "event_id", "owner_id", "event_type", "event_version", "payload", "metadata"}…]}
--- with payload and metadata as JSON texts. Answers the first position.
+--  "events": [{"stream", "event_id", "owner_id", "event_type", "event_version", "payload", "metadata"}…],
+--  "outcomes": [] or [{"actor_id", "route", "key", "body_hash", "result", "event_id"}]}
+-- with payload, metadata and result as JSON texts and body_hash in base64. Answers the first position.
 CREATE FUNCTION append_or_fail(append jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -213,14 +215,20 @@ BEGIN
           FROM jsonb_array_elements(append->'events') WITH ORDINALITY t(e, n)) events,
          (SELECT coalesce(array_agg(1), '{}') AS appends, coalesce(array_agg(s::uuid), '{}') AS ids
           FROM jsonb_array_elements_text(append->'subjects') s) subjects,
-         LATERAL public.append_events(streams.types, streams.ids, expected.appends, expected.streams, expected.sequences,
+         (SELECT coalesce(array_agg(1), '{}') AS appends, coalesce(array_agg((o->>'actor_id')::uuid), '{}') AS actors,
+                 coalesce(array_agg(o->>'route'), '{}') AS routes, coalesce(array_agg(o->>'key'), '{}') AS keys,
+                 coalesce(array_agg(decode(o->>'body_hash', 'base64')), '{}') AS hashes,
+                 coalesce(array_agg(o->>'result'), '{}') AS results, coalesce(array_agg((o->>'event_id')::uuid), '{}') AS events
+          FROM jsonb_array_elements(append->'outcomes') o) kept,
+         LATERAL public.append_commands(streams.types, streams.ids, expected.appends, expected.streams, expected.sequences,
              expected.lasts, events.appends, events.streams, events.event_ids, events.owners, events.types, events.versions,
-             events.payloads, events.metadatas, subjects.appends, subjects.ids, ARRAY[false], false) d;
+             events.payloads, events.metadatas, subjects.appends, subjects.ids, 1, false, kept.appends,
+             kept.actors, kept.routes, kept.keys, kept.hashes, kept.results, kept.events) d;
     IF answer.outcome = 'appended' THEN
         RETURN answer.place;
     END IF;
     RAISE EXCEPTION 'append refused: %', answer.outcome
-        USING ERRCODE = CASE answer.outcome WHEN 'conflict' THEN 'DV001' ELSE 'DV002' END;
+        USING ERRCODE = CASE answer.outcome WHEN 'conflict' THEN 'DV001' WHEN 'no_key' THEN 'DV002' ELSE 'DV003' END;
 END $$;
 
 ALTER FUNCTION event_leaf_hash OWNER TO docuvault_log;

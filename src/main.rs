@@ -5,7 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use aggregates::Role;
 use clap::{Parser, Subcommand};
+use docuvault::app::App;
+use docuvault::auth::create_user::create_user;
+use docuvault::auth::setup;
 use docuvault::config::{Config, DatabaseUrl, Environment, log_filter};
 use docuvault::{migrate, serve, standalone, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 const AFTER_HELP: &str = "\
 Start here:
   docuvault standalone                       a complete vault, kept in ./data
-  docuvault migrate --env-file data/env      a command for a running standalone vault
+  docuvault users create bo@example.org --env-file data/env
+                                             a second account on a running standalone vault
 
 Exit codes: 0 fine, 2 could not run.";
 
@@ -51,6 +56,24 @@ enum Command {
     Serve,
     /// Bring the schema of DATABASE_MIGRATE_URL up to this release
     Migrate,
+    /// Print a new setup link while nobody administers the vault; the one before dies
+    SetupLink,
+    /// Accounts
+    #[command(subcommand)]
+    Users(Users),
+}
+
+#[derive(Subcommand)]
+enum Users {
+    /// Make an account and print its temporary password, once
+    ///
+    /// The password is good for 24 hours and must be changed before anything else works.
+    Create {
+        email: String,
+        /// user, admin, or auditor (sees the audit trail, no documents)
+        #[arg(long, default_value = "user")]
+        role: Role,
+    },
 }
 
 /// The root future stays on the main thread, which starts PostgreSQL: the kernel ends a child with the *thread*
@@ -81,7 +104,21 @@ async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<()> 
         }
         Command::Serve => serve::run(Config::from_env(&environment)?, stop_signal()?).await,
         Command::Migrate => migrate::run(&DatabaseUrl::migrations(&environment)?).await,
+        Command::SetupLink => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            let link = setup::new_link(&app).await?;
+            print(link.as_deref().unwrap_or("the vault has an administrator: no setup link is needed"))
+        }
+        Command::Users(Users::Create { email, role }) => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            let password = create_user(&app, &email, role).await?;
+            print(&format!("temporary password, good for 24 hours: {}", password.expose_secret()))
+        }
     }
+}
+
+fn print(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{line}")?)
 }
 
 /// Cancelled by SIGTERM and by Ctrl-C.

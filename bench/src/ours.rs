@@ -86,7 +86,10 @@ async fn send(
         .execute(context(store, owner), move |unit| {
             let commands = commands.clone();
             async move {
-                let mut document = unit.load::<Document>(id).await?;
+                let mut document = match commands.first() {
+                    Some(DocumentCommand::RequestUpload(_)) => unit.create::<Document>(id).await?,
+                    _ => unit.load::<Document>(id).await?,
+                };
                 for command in commands {
                     unit.handle(&mut document, command).await?;
                 }

@@ -87,7 +87,10 @@ impl Append {
             })
             .collect();
         let streams: Vec<_> = streams.types.iter().zip(&streams.ids).collect();
-        json!({ "streams": streams, "expected": expected, "events": events, "subjects": self.subjects })
+        let outcomes: Vec<_> = self.outcome.iter().map(OutcomeRow::to_json).collect();
+        json!({
+            "streams": streams, "expected": expected, "events": events, "subjects": self.subjects, "outcomes": outcomes,
+        })
     }
 }
 
@@ -215,15 +218,14 @@ impl<'a> Arguments<'a> {
             self.subject_append.push(number);
             self.subject_ids.push(subject.0);
         }
-        // The last event: who waits for its position has waited for all of them.
-        if let (Some(outcome), Some(event)) = (&append.outcome, append.events.last()) {
+        if let Some(outcome) = &append.outcome {
             self.outcome_append.push(number);
             self.outcome_actors.push(outcome.key.actor_id);
             self.outcome_routes.push(&outcome.key.route);
             self.outcome_keys.push(&outcome.key.key);
             self.outcome_hashes.push(&outcome.key.body_hash);
             self.outcome_results.push(&outcome.result);
-            self.outcome_events.push(event.event_id);
+            self.outcome_events.push(outcome.event_id);
         }
     }
 }

@@ -7,8 +7,10 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use chrono::TimeDelta;
-use serde_json::Value;
+use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -33,6 +35,19 @@ pub struct CommandKey {
 pub(crate) struct OutcomeRow {
     pub(crate) key: CommandKey,
     pub(crate) result: String,
+    /// The last event of the append: who waits for its position has waited for all of them.
+    pub(crate) event_id: Uuid,
+}
+
+impl OutcomeRow {
+    /// As `append_or_fail` takes it.
+    pub(crate) fn to_json(&self) -> Value {
+        let CommandKey { actor_id, route, key, body_hash } = &self.key;
+        json!({
+            "actor_id": actor_id, "route": route, "key": key, "body_hash": BASE64_STANDARD.encode(body_hash),
+            "result": self.result, "event_id": self.event_id,
+        })
+    }
 }
 
 /// A key is a first or a repeat.

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use aggregates::{Event, Part, UserId};
 use chrono::{DateTime, Utc};
-use cqrs_es::persist::SerializedEvent;
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::leaf::Leaf;
-use crate::seal::{self, Keys};
+use crate::seal::{self, Keys, SealError};
 use crate::{EventStore, StoreError};
 
 /// A row of the log as it is stored: sealed, with the exact texts that its leaf hash covers.
@@ -30,6 +30,8 @@ pub struct RawEvent {
     pub leaf_hash: Vec<u8>,
 }
 
+type Fields = HashMap<String, String>;
+
 /// An event of the log: decoded, upcast, its personal data open (or erased).
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedEvent {
@@ -40,7 +42,7 @@ pub struct RecordedEvent {
     pub sequence: i64,
     pub recorded_at: DateTime<Utc>,
     /// Flat strings: actor, correlation_id, causation_id, occurred_at, ip (open, if its key exists).
-    pub metadata: HashMap<String, String>,
+    pub metadata: Fields,
     pub part: Part,
     pub event: Event,
 }
@@ -82,15 +84,20 @@ impl RawEvent {
         .hash()
     }
 
-    /// Decodes without opening: personal values stay sealed.
-    pub fn decode_sealed(self, store: &EventStore) -> Result<RecordedEvent, StoreError> {
-        let payload = serde_json::from_str(&self.payload)?;
-        self.decode(payload, store)
+    /// Decodes without opening: personal values stay sealed, and no key is needed.
+    pub fn decode_sealed(self, upcasters: &[Box<dyn EventUpcaster>]) -> Result<RecordedEvent, StoreError> {
+        let (payload, metadata) =
+            (serde_json::from_str(&self.payload)?, serde_json::from_str(&self.metadata)?);
+        self.decode(payload, metadata, upcasters)
     }
 
-    fn decode(self, payload: Value, store: &EventStore) -> Result<RecordedEvent, StoreError> {
+    fn decode(
+        self,
+        payload: Value,
+        metadata: Fields,
+        upcasters: &[Box<dyn EventUpcaster>],
+    ) -> Result<RecordedEvent, StoreError> {
         let position = self.position;
-        let metadata: HashMap<String, String> = serde_json::from_str(&self.metadata)?;
         let part = Part::of_stored(&metadata).map_err(|source| StoreError::Metadata { position, source })?;
         let stored = SerializedEvent {
             aggregate_id: self.aggregate_id.clone(),
@@ -110,7 +117,8 @@ impl RawEvent {
             recorded_at: self.recorded_at,
             metadata,
             part,
-            event: store.decode_event(stored).map_err(|source| StoreError::Decode { position, source })?,
+            event: Event::decode(stored, upcasters)
+                .map_err(|source| StoreError::Decode { position, source })?,
         })
     }
 }
@@ -126,21 +134,24 @@ impl EventStore {
 
     /// Opens and decodes rows of the log.
     pub async fn open(&self, raw: Vec<RawEvent>) -> Result<Vec<RecordedEvent>, StoreError> {
-        let mut payloads = Vec::with_capacity(raw.len());
+        let mut contents = Vec::with_capacity(raw.len());
         let mut subjects = Vec::new();
         for event in &raw {
             let mut payload = serde_json::from_str(&event.payload)?;
+            let metadata = serde_json::from_str(&event.metadata)?;
             subjects.append(&mut seal::subjects(&mut payload));
-            payloads.push(payload);
+            subjects.extend(ip_subject(&metadata));
+            contents.push((payload, metadata));
         }
         subjects.sort_unstable();
         subjects.dedup();
         let keys: Keys = self.keyring().user_keys(&subjects).await?.into_iter().collect();
-        let open = raw.into_iter().zip(payloads).map(|(event, mut payload)| {
+        let open = raw.into_iter().zip(contents).map(|(event, (mut payload, mut metadata))| {
             let position = event.position;
             seal::open_payload(&keys, event.event_id, &mut payload)
+                .and_then(|()| open_ip(&keys, event.event_id, &mut metadata))
                 .map_err(|source| StoreError::Open { position, source })?;
-            event.decode(payload, self)
+            event.decode(payload, metadata, self.upcasters())
         });
         open.collect()
     }
@@ -155,4 +166,19 @@ impl EventStore {
         let position = sqlx::query_scalar!("SELECT position FROM events WHERE event_id = $1", event_id);
         Ok(position.fetch_optional(self.pool()).await?)
     }
+}
+
+/// Whose address the metadata holds: the actor's.
+fn ip_subject(metadata: &Fields) -> Option<UserId> {
+    metadata.get("ip").and(metadata.get("actor"))?.strip_prefix("user:")?.parse().ok()
+}
+
+/// Opens the address in place; without its key it is gone.
+fn open_ip(keys: &Keys, event_id: Uuid, metadata: &mut Fields) -> Result<(), SealError> {
+    let (Some(subject), Some(sealed)) = (ip_subject(metadata), metadata.remove("ip")) else { return Ok(()) };
+    if let Some(plain) = seal::open_value(keys, subject, event_id, seal::IP, &sealed)? {
+        let open = String::from_utf8(plain.to_vec()).map_err(|_| SealError::Malformed)?;
+        metadata.insert("ip".into(), open);
+    }
+    Ok(())
 }

@@ -117,6 +117,9 @@ pub(crate) fn open_value(
     decrypt(&key.pii, &blob, &aad("event-pii", place, subject.0, event_id, key.key_id)).map(Some)
 }
 
+/// Place of the sender's address, which is kept in the metadata.
+pub(crate) const IP: &str = "events.metadata/ip";
+
 /// Seals every open personal value of `payload` in place.
 pub(crate) fn seal_payload(keys: &Keys, event_id: Uuid, payload: &mut Value) -> Result<(), SealError> {
     walk(payload, &mut String::from("events.payload"), &mut |place, subject, fields| {

@@ -56,6 +56,9 @@ fn answer(outcome: Result<Option<i64>, sqlx::Error>) -> Result<Answer, sqlx::Err
         Ok(None) => Ok(Answer::Precondition),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("DV001") => Ok(Answer::Conflict),
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("DV002") => Ok(Answer::NoKey),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("DV003") => {
+            Ok(Answer::Duplicate)
+        }
         Err(error) => Err(error),
     }
 }

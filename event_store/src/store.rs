@@ -115,7 +115,7 @@ impl EventStore {
         Event::decode_as(stored, &self.0.upcasters)
     }
 
-    pub(crate) fn decode_event(&self, stored: SerializedEvent) -> Result<Event, DecodeError> {
-        Event::decode(stored, &self.0.upcasters)
+    pub(crate) fn upcasters(&self) -> &[Box<dyn EventUpcaster>] {
+        &self.0.upcasters
     }
 }

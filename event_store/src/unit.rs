@@ -82,8 +82,26 @@ impl Unit {
             }
             None => self.store.load_stream::<A>(&stream).await?,
         };
-        self.streams.push(Stream { id: stream, expected, written: 0, state: None });
-        Ok(Loaded { index: self.streams.len() - 1, state })
+        Ok(self.take(stream, state, expected))
+    }
+
+    /// Takes an aggregate for new, as one with a fresh id is: nothing is read, and the append will insist on it. When it
+    /// turns out not to be new, the command is tried again with what there is.
+    pub async fn create<A>(&mut self, id: Uuid) -> Result<Loaded<A>, StoreError>
+    where
+        A: Aggregate + Clone + 'static,
+    {
+        if !self.may_use_cache {
+            return self.load(id).await;
+        }
+        self.used_cache = true;
+        let stream = StreamId { aggregate_type: A::TYPE, aggregate_id: id.to_string() };
+        Ok(self.take(stream, A::default(), Head::default()))
+    }
+
+    fn take<A>(&mut self, id: StreamId, state: A, expected: Head) -> Loaded<A> {
+        self.streams.push(Stream { id, expected, written: 0, state: None });
+        Loaded { index: self.streams.len() - 1, state }
     }
 
     /// The position of the last event that `aggregate` was loaded from; `None` when there is none, or it has not
@@ -156,10 +174,11 @@ impl Unit {
             .zip(1..)
             .map(|(event, index)| event.seal(&context, Part { index, of }, store.clock().new_id(), &keys));
         let events = sealed.collect::<Result<Vec<_>, _>>()?;
-        let outcome = match (context.idempotency, answer) {
-            (Some(key), Some(result)) => Some(OutcomeRow { key, result: result.to_string() }),
-            _ => None,
-        };
+        let outcome = context.idempotency.zip(events.last()).map(|(key, last)| OutcomeRow {
+            key,
+            result: answer.unwrap_or_default().to_string(),
+            event_id: last.event_id,
+        });
         let expected = streams.iter().map(|stream| (stream.id.clone(), stream.expected)).collect();
         let footing = streams.into_iter().map(|stream| stream.footing(&events)).collect();
         Ok(Some((Append { expected, events, subjects, outcome }, footing)))
@@ -201,7 +220,7 @@ impl PendingEvent {
         let mut metadata = context.metadata.to_map(part);
         if let Some(ip) = &context.metadata.ip {
             let open = ip.open().ok_or(SealError::Encrypt)?;
-            let sealed = seal::seal_value(keys, ip.subject, event_id, "events.metadata/ip", open.as_bytes())?;
+            let sealed = seal::seal_value(keys, ip.subject, event_id, seal::IP, open.as_bytes())?;
             metadata.insert("ip".into(), sealed);
         }
         let metadata = serde_json::to_string(&metadata)?;

@@ -31,7 +31,7 @@ impl Vault {
         let options = pool.connect_options().as_ref().clone().username("docuvault_app").password(&password);
         let app = PgPoolOptions::new()
             .max_connections(8)
-            .acquire_timeout(Duration::from_secs(60))
+            .acquire_timeout(Duration::from_mins(1))
             .test_before_acquire(false)
             .connect_lazy_with(options);
         let keyring = Keyring::open(app.clone(), MasterKeys::parse(MASTER_KEY).unwrap()).await.unwrap();

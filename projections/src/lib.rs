@@ -1,10 +1,10 @@
 //! Read models: tables that answer queries, folded from the log and from nothing else.
 //!
-//! To add a projection: a migration for its tables, and a folder here with `mod.rs` (its rows), `projection.rs` (the
+//! To add a projection: a migration for its table, which bears its name, and a folder here with `mod.rs` (its rows), `projection.rs` (the
 //! fold, the only writer of its tables), `queries.rs` (the only reader) and `tests.rs`; then a line in [`all`]. Its
 //! name is the name of its checkpoint and never changes. Folds are set-based — one SELECT for the rows that a batch
 //! touches, the fold in memory, one upsert, one DELETE — and name tables without a schema, because
-//! `docuvault-replay verify` runs the same fold over temporary tables of the same names and compares.
+//! `docuvault-replay verify` runs the same fold over a temporary table of the same name and compares.
 //!
 //! [`run`] drives each of them; [`Freshness`] tells a request when they have seen its events.
 
@@ -22,6 +22,8 @@ pub mod user_directory;
 
 use std::sync::Arc;
 
+use aggregates::{Personal, PersonalValue};
+
 pub use checkpoint::Checkpoint;
 pub use freshness::Freshness;
 pub use subscription::{Subscriber, run};
@@ -36,7 +38,11 @@ pub fn all() -> Vec<Arc<dyn Subscriber>> {
     ]
 }
 
-/// What is shown of a personal value: its text, or that it is gone with its key.
-fn shown(value: Option<&str>) -> String {
-    value.unwrap_or("[erased]").to_owned()
+/// What people see of a personal value: its text, or why it cannot be read.
+pub fn shown<T>(value: &Personal<T>, text: impl Fn(&T) -> &str) -> String {
+    match &value.value {
+        PersonalValue::Open(value) => text(value).to_owned(),
+        PersonalValue::Sealed(_) => "[sealed]".to_owned(),
+        PersonalValue::Erased(_) => "[erased]".to_owned(),
+    }
 }

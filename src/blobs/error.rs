@@ -26,11 +26,14 @@ where
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let status = error.raw_response().and_then(|raw| StatusCode::from_u16(raw.status().as_u16()).ok());
         match (error.code(), status) {
-            (Some("NoSuchKey" | "NoSuchUpload" | "NotFound"), _) => Self::NotFound,
-            (Some("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "MalformedXML"), _) => Self::WrongParts,
+            // The answer to a HEAD has no body that could say more than the status.
+            (Some("NoSuchKey" | "NoSuchUpload" | "NotFound"), _) | (None, Some(StatusCode::NOT_FOUND)) => {
+                Self::NotFound
+            }
+            (Some("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "MalformedXML"), _) => {
+                Self::WrongParts
+            }
             (_, Some(StatusCode::PRECONDITION_FAILED)) => Self::PreconditionFailed,
-            // The answer to a HEAD has no body that could say more.
-            (None, Some(StatusCode::NOT_FOUND)) => Self::NotFound,
             _ => Self::Unavailable(DisplayErrorContext(&error).to_string()),
         }
     }

@@ -58,9 +58,9 @@ impl Blobs {
         multipart_id: &str,
         parts: &[StoredPart],
     ) -> Result<(), BlobError> {
-        let parts = parts.iter().map(|part| {
-            CompletedPart::builder().part_number(part.number.into()).e_tag(&part.etag).build()
-        });
+        let parts = parts
+            .iter()
+            .map(|part| CompletedPart::builder().part_number(part.number.into()).e_tag(&part.etag).build());
         let upload = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         self.internal
             .complete_multipart_upload()

@@ -43,7 +43,7 @@ impl Blobs {
             .content_length(signed(size))
             .checksum_sha256(BASE64.encode(hex::decode(sha256).unwrap_or_default()))
             .if_none_match("*");
-        Ok(request.presigned(self.from_now(valid)?).await?.into())
+        Ok(request.presigned(self.window(valid)?).await?.into())
     }
 
     /// A PUT of part `number`, of exactly `size` bytes.
@@ -63,7 +63,7 @@ impl Blobs {
             .upload_id(multipart_id)
             .part_number(number.into())
             .content_length(signed(size));
-        Ok(request.presigned(self.from_now(valid)?).await?.into())
+        Ok(request.presigned(self.window(valid)?).await?.into())
     }
 
     /// A GET, ranges included.
@@ -81,7 +81,7 @@ impl Blobs {
             .key(key)
             .response_content_type(content_type)
             .response_content_disposition(content_disposition(disposition, content_type, name));
-        Ok(request.presigned(self.from_now(valid)?).await?.into())
+        Ok(request.presigned(self.window(valid)?).await?.into())
     }
 
     /// As [`Self::presign_get`], for a HEAD: a signature covers the method.
@@ -99,10 +99,11 @@ impl Blobs {
             .key(key)
             .response_content_type(content_type)
             .response_content_disposition(content_disposition(disposition, content_type, name));
-        Ok(request.presigned(self.from_now(valid)?).await?.into())
+        Ok(request.presigned(self.window(valid)?).await?.into())
     }
 
-    fn from_now(&self, valid: Duration) -> Result<PresigningConfig, BlobError> {
+    /// From now on, for so long.
+    fn window(&self, valid: Duration) -> Result<PresigningConfig, BlobError> {
         PresigningConfig::builder()
             .start_time(SystemTime::from(self.clock.now()))
             .expires_in(valid)

@@ -41,7 +41,10 @@ async fn a_copy_insists_on_its_source() {
     let blobs = store.blobs();
     store.put("staging/a", b"hello").await;
     let etag = blobs.head("staging/a").await.unwrap().etag;
-    assert!(matches!(blobs.copy("staging/a", "\"other\"", "final").await, Err(BlobError::PreconditionFailed)));
+    assert!(matches!(
+        blobs.copy("staging/a", "\"other\"", "final").await,
+        Err(BlobError::PreconditionFailed)
+    ));
     assert!(matches!(blobs.copy("staging/b", &etag, "final").await, Err(BlobError::NotFound)));
     blobs.copy("staging/a", &etag, "final").await.unwrap();
     assert_eq!(blobs.head("final").await.unwrap().sha256, Some(sha256(b"hello")));

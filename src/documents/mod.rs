@@ -4,9 +4,9 @@
 mod carry_out;
 pub mod keys;
 mod request_upload;
-mod transfer;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use carry_out::carry_out;
 pub use request_upload::request_upload;

@@ -60,7 +60,9 @@ impl ObjectDeletion {
     async fn delete(&self, object: StoredObject) -> Result<(), BlobError> {
         match object {
             StoredObject::Object { key } => self.0.delete(&key).await,
-            StoredObject::Multipart { key, multipart_id } => self.0.abort_multipart(&key, &multipart_id).await,
+            StoredObject::Multipart { key, multipart_id } => {
+                self.0.abort_multipart(&key, &multipart_id).await
+            }
         }
     }
 }

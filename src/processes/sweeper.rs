@@ -100,7 +100,8 @@ fn older(objects: Vec<ListedObject>, than: DateTime<Utc>) -> Vec<String> {
 
 /// Those of `keys` that look like ours, and that no document needs.
 async fn unneeded(store: &EventStore, mut keys: Vec<String>) -> anyhow::Result<Vec<String>> {
-    let known: HashSet<String> = document_listing::known_keys(store.pool(), &keys).await?.into_iter().collect();
+    let known: HashSet<String> =
+        document_listing::known_keys(store.pool(), &keys).await?.into_iter().collect();
     keys.retain(|key| !known.contains(key));
     let mut unneeded = Vec::new();
     for key in keys {

@@ -13,7 +13,9 @@ async fn the_sweep_removes_what_nobody_needs_and_keeps_the_rest(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let user = vault.user().await;
     let (store, blobs, clock) = (&vault.app.store, &vault.app.blobs, vault.app.clock().clone());
-    let orphan = |extension| keys::of_object(user.id, aggregates::DocumentId(clock.new_id()), clock.new_id(), extension);
+    let orphan = |extension| {
+        keys::of_object(user.id, aggregates::DocumentId(clock.new_id()), clock.new_id(), extension)
+    };
 
     vault.objects.backdate(TimeDelta::hours(27));
     let active = user.upload("active.txt", b"active").await;
@@ -54,4 +56,23 @@ async fn an_upload_that_is_never_confirmed_leaves_nothing(pool: PgPool) {
     eventually("the object goes", async || vault.objects.keys().await.is_empty()).await;
     let path = format!("/documents/{}", requested["document_id"].as_str().unwrap());
     assert_eq!(user.post(&format!("{path}/confirm"), Value::Null).await.status, StatusCode::GONE);
+}
+
+/// F06: the bytes leave the quota at once, and the object store when it is back.
+#[sqlx::test(migrations = "./migrations")]
+async fn deleting_objects_waits_for_the_object_store(pool: PgPool) {
+    let mut vault = Vault::open(&pool).await;
+    vault.start_processes();
+    let user = vault.user().await;
+    let document = user.upload("a.txt", b"hello").await;
+    vault.objects.go_down().await;
+    let path = format!("/documents/{}/permanently", document["document_id"].as_str().unwrap());
+    assert_eq!(user.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(user.get("/quota").await.body["used"], 0);
+    let stopped =
+        "SELECT EXISTS (SELECT FROM checkpoints WHERE name = 'object_deletion' AND error IS NOT NULL)";
+    eventually("the failure shows", async || sqlx::query_scalar(stopped).fetch_one(&pool).await.unwrap())
+        .await;
+    vault.objects.come_back().await;
+    eventually("the bytes go", async || vault.objects.keys().await.is_empty()).await;
 }

@@ -39,7 +39,11 @@ pub async fn expire_uploads(store: &EventStore) -> anyhow::Result<usize> {
         let before = expired;
         for row in &overdue {
             let (owner, document) = (UserId(row.owner_id), DocumentId(row.document_id));
-            expired += usize::from(expire(store, owner, document).await?);
+            match expire(store, owner, document).await {
+                Ok(settled_now) => expired += usize::from(settled_now),
+                // It keeps nobody else waiting, and is tried again.
+                Err(error) => tracing::warn!(%error, %document, "an overdue upload could not be given up"),
+            }
         }
         // The listing follows the log: without progress, what it shows is already done.
         if overdue.is_empty() || expired == before {
@@ -49,11 +53,7 @@ pub async fn expire_uploads(store: &EventStore) -> anyhow::Result<usize> {
 }
 
 /// False: it was settled already.
-async fn expire(
-    store: &EventStore,
-    owner: UserId,
-    id: DocumentId,
-) -> Result<bool, ExecuteError<ApiError>> {
+async fn expire(store: &EventStore, owner: UserId, id: DocumentId) -> Result<bool, ExecuteError<ApiError>> {
     let context = system_context(NAME, owner, store.clock());
     let command = DocumentCommand::ExpireUpload { now: context.metadata.occurred_at };
     let expired = store.execute(context, move |unit| {

@@ -49,24 +49,33 @@ pub(super) async fn run(parts: Parts, stop: CancellationToken) {
     stop.run_until_cancelled(forever).await;
 }
 
-/// Verifies uploads that wait for it, up to a page of them. Returns how many were settled.
+/// Verifies uploads that wait for it, up to a page of them. Returns how many were settled; fails when one could not
+/// be, after the others.
 pub async fn verify_uploads(store: &EventStore, blobs: &Blobs) -> anyhow::Result<usize> {
     let mut settled = 0;
+    let mut outcome = Ok(());
     for row in document_listing::verifying(store.pool(), PAGE).await? {
-        let id = DocumentId(row.document_id);
-        let (document, _) = store.load::<Document>(&id.to_string()).await?;
-        if document.stage() != Stage::Verifying {
-            continue;
+        match verify(store, blobs, DocumentId(row.document_id)).await {
+            Ok(settled_now) => settled += usize::from(settled_now),
+            Err(error) => outcome = Err(error.context(format!("document {}", row.document_id))),
         }
-        let request = document.request().context("a document without an upload is being verified")?;
-        let command = match check(blobs, request).await? {
-            Ok(()) => DocumentCommand::CompleteUpload { now: store.clock().now() },
-            Err(reason) => DocumentCommand::RejectUpload { reason },
-        };
-        settle(store, request.owner_id, id, command).await?;
-        settled += 1;
     }
-    Ok(settled)
+    outcome.map(|()| settled)
+}
+
+/// False: it was settled already, and the listing is behind.
+async fn verify(store: &EventStore, blobs: &Blobs, id: DocumentId) -> anyhow::Result<bool> {
+    let (document, _) = store.load::<Document>(&id.to_string()).await?;
+    if document.stage() != Stage::Verifying {
+        return Ok(false);
+    }
+    let request = document.request().context("a document without an upload is being verified")?;
+    let command = match check(blobs, request).await? {
+        Ok(()) => DocumentCommand::CompleteUpload { now: store.clock().now() },
+        Err(reason) => DocumentCommand::RejectUpload { reason },
+    };
+    settle(store, request.owner_id, id, command).await?;
+    Ok(true)
 }
 
 async fn check(blobs: &Blobs, request: &UploadRequest) -> anyhow::Result<Result<(), RejectionReason>> {

@@ -52,7 +52,8 @@ async fn head(connection: &mut PgConnection) -> i64 {
 }
 
 async fn waits_at_the_gate(connection: &mut PgConnection) -> bool {
-    let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'log_gate'::regclass AND NOT granted)";
+    let waiting =
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'log_gate'::regclass AND NOT granted)";
     sqlx::query_scalar(waiting).fetch_one(connection).await.unwrap()
 }
 

@@ -71,7 +71,11 @@ async fn every_route_refuses_whoever_has_no_business_there() {
         let name = format!("{} {}", route.method, route.path);
         if route.secured {
             let (status, body) = call(&vault, route, None, id).await;
-            assert_eq!((status.as_u16(), &body["type"]), (401, &json!("/problems/unauthenticated")), "{name}");
+            assert_eq!(
+                (status.as_u16(), &body["type"]),
+                (401, &json!("/problems/unauthenticated")),
+                "{name}"
+            );
         }
         if route.path.starts_with("/api/v1/documents") {
             let (status, _) = call(&vault, route, Some(&auditor.token), id).await;

@@ -45,8 +45,10 @@ async fn a_person_keeps_documents() {
     assert_eq!(ana.get("/documents").await["items"][0]["name"], "Greeting.pdf");
 
     let history = ana.get(&format!("{path}/history")).await;
-    let types: Vec<_> = history["items"].as_array().unwrap().iter().map(|row| row["type"].as_str().unwrap()).collect();
-    let expected = ["upload_requested", "upload_completed", "document_renamed", "document_trashed", "document_restored"];
+    let types: Vec<_> =
+        history["items"].as_array().unwrap().iter().map(|row| row["type"].as_str().unwrap()).collect();
+    let expected =
+        ["upload_requested", "upload_completed", "document_renamed", "document_trashed", "document_restored"];
     assert!(expected.iter().all(|name| types.contains(name)) && types.len() == expected.len(), "{types:?}");
 
     ana.delete(&format!("{path}/permanently")).await;
@@ -64,7 +66,8 @@ async fn a_large_file_goes_up_in_parts_and_is_verified() {
     let directory = TempDir::new().unwrap();
     let vault = Vault::start(directory.path()).await;
     let ana = Client::first_administrator(&vault).await;
-    let content: Vec<u8> = (0..LARGE as u64 / 8).flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes()).collect();
+    let content: Vec<u8> =
+        (0..LARGE as u64 / 8).flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes()).collect();
 
     let requested = ana.post("/documents", &announcement("Film.mp4", "video/mp4", &content), 201).await;
     let upload = &requested["upload"];

@@ -23,6 +23,8 @@ pub enum MasterKeyError {
     Exposed { path: PathBuf, mode: u32 },
     #[error("line {line} of the master key file is not `<version> <base64 of 32 bytes>`")]
     Malformed { line: usize },
+    #[error("line {line} of the master key file gives a version that an earlier line has given")]
+    Repeated { line: usize },
     #[error("the master key file holds no key")]
     Empty,
 }
@@ -47,7 +49,9 @@ impl MasterKeys {
                 continue;
             }
             let (version, key) = parse_line(line).ok_or(MasterKeyError::Malformed { line: index + 1 })?;
-            versions.insert(version, key);
+            if versions.insert(version, key).is_some() {
+                return Err(MasterKeyError::Repeated { line: index + 1 });
+            }
         }
         let current = *versions.keys().next_back().ok_or(MasterKeyError::Empty)?;
         Ok(Self { current, versions })

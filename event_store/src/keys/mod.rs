@@ -8,6 +8,7 @@ mod wrap;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use aggregates::UserId;
 use lru::LruCache;
@@ -23,6 +24,8 @@ use crate::{SealError, StoreError};
 
 /// How many opened user keys are kept at hand.
 const CACHED_KEYS: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// How long they are: a person whom another process erases can still be read in this one for so long.
+const CACHED_FOR: Duration = Duration::from_mins(1);
 
 /// What a random key of this installation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +62,7 @@ struct Inner {
     pool: PgPool,
     master: MasterKeys,
     salt: Vec<u8>,
-    users: Mutex<LruCache<UserId, UserKey>>,
+    users: Mutex<LruCache<UserId, (UserKey, Instant)>>,
 }
 
 impl Keyring {
@@ -123,8 +126,8 @@ impl Keyring {
             let mut cache = self.0.users.lock().unwrap_or_else(PoisonError::into_inner);
             for user in users {
                 match cache.get(user) {
-                    Some(key) => found.push((*user, key.clone())),
-                    None => missing.push(user.0),
+                    Some((key, since)) if since.elapsed() < CACHED_FOR => found.push((*user, key.clone())),
+                    _ => missing.push(user.0),
                 }
             }
         }
@@ -143,7 +146,11 @@ impl Keyring {
             let kek = self.wrapping_key("user-key", row.master_version)?;
             let random = wrap::unwrap(&kek, &row.wrapped, &wrap::user_key_aad(user, row.key_id))?;
             let key = UserKey { key_id: row.key_id, pii: wrap::derive_pii(&random)? };
-            self.0.users.lock().unwrap_or_else(PoisonError::into_inner).put(user, key.clone());
+            self.0
+                .users
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .put(user, (key.clone(), Instant::now()));
             found.push((user, key));
         }
         Ok(found)

@@ -34,8 +34,6 @@ pub(crate) enum Refusal {
     Quota(#[from] UnitError<Quota>),
     #[error(transparent)]
     Document(#[from] UnitError<Document>),
-    #[error("{0}")]
-    Held(&'static str),
 }
 
 pub(crate) type Outcome<T> = Result<Executed<T>, ExecuteError<Refusal>>;
@@ -95,6 +93,10 @@ where
             .boxed()
         })
         .await
+}
+
+pub(crate) fn new_id() -> Uuid {
+    Clock::system().new_id()
 }
 
 pub(crate) fn email(user: UserId) -> String {
@@ -226,7 +228,10 @@ pub(crate) async fn positions(pool: &PgPool) -> Vec<i64> {
 /// Panics unless the log's positions and each stream's sequences are 1, 2, 3, … without gaps.
 pub(crate) async fn assert_dense(pool: &PgPool) {
     let positions = positions(pool).await;
-    assert!(positions.iter().copied().eq(1..=positions.len() as i64), "positions: {positions:?}");
+    assert!(
+        (1..).zip(&positions).all(|(expected, position)| expected == *position),
+        "positions: {positions:?}"
+    );
     let broken: Vec<(String, String)> = sqlx::query_as(
         "SELECT aggregate_type, aggregate_id FROM events GROUP BY 1, 2 HAVING count(*) <> max(sequence) OR min(sequence) <> 1",
     )

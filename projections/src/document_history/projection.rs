@@ -122,5 +122,5 @@ pub fn changes(event: &DocumentEvent) -> Value {
 }
 
 fn name(name: &Personal<Name>) -> Value {
-    crate::shown(name.open().map(Name::as_str)).into()
+    crate::shown(name, Name::as_str).into()
 }

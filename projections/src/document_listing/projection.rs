@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aggregates::document::UploadRequest;
-use aggregates::{DocumentEvent, Event, Personal};
+use aggregates::{DocumentEvent, Event, Name};
 use event_store::RecordedEvent;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -74,7 +74,7 @@ fn apply(rows: &mut HashMap<Uuid, DocumentRow>, id: Uuid, event: &RecordedEvent,
         }
         DocumentEvent::UploadRejected { .. } => row.status = Status::Rejected,
         DocumentEvent::DocumentRenamed { name } => {
-            row.name = crate::shown(name.open().map(aggregates::Name::as_str));
+            row.name = crate::shown(name, Name::as_str);
             row.sort_name = row.name.to_lowercase();
         }
         DocumentEvent::DocumentTrashed { .. } => row.status = Status::Trashed,
@@ -88,7 +88,7 @@ fn apply(rows: &mut HashMap<Uuid, DocumentRow>, id: Uuid, event: &RecordedEvent,
 }
 
 fn requested(id: Uuid, event: &RecordedEvent, request: &UploadRequest) -> DocumentRow {
-    let name = crate::shown(request.name.open().map(aggregates::Name::as_str));
+    let name = crate::shown(&request.name, Name::as_str);
     DocumentRow {
         document_id: id,
         owner_id: request.owner_id.0,
@@ -96,7 +96,7 @@ fn requested(id: Uuid, event: &RecordedEvent, request: &UploadRequest) -> Docume
         name,
         content_type: request.content_type.clone(),
         size: bytes_of(request.size),
-        sha256: crate::shown(Personal::open(&request.content_hash.sha256).map(String::as_str)),
+        sha256: crate::shown(&request.content_hash.sha256, String::as_str),
         folder_id: request.folder_id.map(|folder| folder.0),
         status: Status::Pending,
         version: 1,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fixture::Vault;
 use crate::{Freshness, run, user_directory};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn names() -> Vec<&'static str> {
     crate::all().iter().map(|projection| projection.name()).collect()

@@ -15,7 +15,7 @@ use crate::fixture::Vault;
 use crate::user_directory::{self, UserDirectory};
 use crate::{Checkpoint, Subscriber, run};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Notes every position that it is given, and can refuse one.
 struct Reader {

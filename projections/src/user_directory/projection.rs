@@ -32,8 +32,8 @@ async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result
         match &event.event {
             Event::User(UserEvent::UserRegistered { email, display_name, role }) => rows.push(UserRow {
                 user_id: event.aggregate_id.parse()?,
-                email: crate::shown(email.open().map(String::as_str)),
-                display_name: display_name.as_ref().map(|name| crate::shown(name.open().map(String::as_str))),
+                email: crate::shown(email, String::as_str),
+                display_name: display_name.as_ref().map(|name| crate::shown(name, String::as_str)),
                 role: role.as_str().into(),
                 created_at: event.recorded_at,
                 position: event.position,

@@ -19,6 +19,7 @@ const AT_MOST: Duration = Duration::from_secs(2);
 
 /// A document.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the contract names the fields")]
 pub struct Document {
     document_id: Uuid,
     owner_id: Uuid,

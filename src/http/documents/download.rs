@@ -52,7 +52,8 @@ pub async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let row = document_listing::find(app.store.pool(), member.user_id, id).await?.ok_or(ApiError::NotFound)?;
+    let row =
+        document_listing::find(app.store.pool(), member.user_id, id).await?.ok_or(ApiError::NotFound)?;
     match row.status {
         Status::Active | Status::Trashed => {}
         Status::Pending | Status::Verifying => return Err(DocumentError::NotUploaded.into()),

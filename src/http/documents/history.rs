@@ -50,8 +50,7 @@ pub async fn history(
     Params(place): Params<Place>,
 ) -> Result<Json<Page<Entry>>, ApiError> {
     let before: Option<i64> = place.cursor.as_deref().map(from_cursor).transpose()?;
-    let page =
-        document_history::list(app.store.pool(), member.user_id, id, before, place.limit.0).await?;
+    let page = document_history::list(app.store.pool(), member.user_id, id, before, place.limit.0).await?;
     if page.rows.is_empty() && before.is_none() {
         return Err(ApiError::NotFound);
     }

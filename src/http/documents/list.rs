@@ -44,16 +44,17 @@ pub async fn list(
 
 impl Filter {
     fn of(self, member: &Member) -> Result<ListQuery, ApiError> {
-        let invalid = |field, error: &dyn std::fmt::Display| ApiError::field(field, "invalid", error.to_string());
+        let invalid =
+            |field, error: &dyn std::fmt::Display| ApiError::field(field, "invalid", error.to_string());
         let sort: Option<Sort> =
             self.sort.map(|sort| sort.parse()).transpose().map_err(|error| invalid("sort", &error))?;
         let sort = sort.unwrap_or_default();
-        let shelf: Option<Shelf> =
+        let status: Option<Shelf> =
             self.status.map(|shelf| shelf.parse()).transpose().map_err(|error| invalid("status", &error))?;
         let after = self.cursor.map(|cursor| Cursor::parse(&cursor, sort)).transpose();
         Ok(ListQuery {
             owner: member.user_id,
-            shelf: shelf.unwrap_or_default(),
+            shelf: status.unwrap_or_default(),
             sort,
             after: after.map_err(|error| invalid("cursor", &error))?,
             limit: self.limit.0,

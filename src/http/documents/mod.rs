@@ -2,6 +2,7 @@
 //! so that somebody else's document is as good as none.
 
 pub mod announcement;
+mod arrival;
 pub mod cancel_upload;
 pub mod change;
 pub mod confirm_upload;

@@ -1,5 +1,5 @@
 use aggregates::document::{Stage, Transfer};
-use aggregates::{DocumentError, DocumentCommand};
+use aggregates::{DocumentCommand, DocumentError};
 use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,7 +37,9 @@ pub async fn resume_upload(change: Change) -> Result<Json<Resumed>, ApiError> {
             match app.blobs.list_parts(&request.object_key, multipart_id).await {
                 Ok(parts) => parts,
                 Err(BlobError::NotFound) => {
-                    return Err(ApiError::Conflict("All parts are joined already: confirm the upload.".into()));
+                    return Err(ApiError::Conflict(
+                        "All parts are joined already: confirm the upload.".into(),
+                    ));
                 }
                 Err(error) => return Err(error.into()),
             }

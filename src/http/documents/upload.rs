@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aggregates::document::{Transfer, UploadRequest};
 use aggregates::UploadId;
+use aggregates::document::{Transfer, UploadRequest};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -60,7 +60,8 @@ async fn an_empty_document_is_a_document(pool: PgPool) {
 async fn a_repeat_answers_the_same_ids_with_fresh_urls(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let user = vault.user().await;
-    let announce = async |body| user.send(Method::POST, "/documents", &[("idempotency-key", "one")], body).await;
+    let announce =
+        async |body| user.send(Method::POST, "/documents", &[("idempotency-key", "one")], body).await;
     let first = announce(announcement("a.txt", b"hello")).await;
     let again = announce(announcement("a.txt", b"hello")).await;
     assert_eq!((first.status, again.status), (StatusCode::CREATED, StatusCode::CREATED));
@@ -108,7 +109,8 @@ async fn without_the_object_store_documents_are_listed_and_confirming_waits(pool
     assert_eq!(confirmed.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(confirmed.headers.contains_key("retry-after"));
     assert_eq!(user.get(&path).await.body["status"], "pending");
-    let big = json!({ "name": "b", "content_type": "text/plain", "size": 65 << 20, "sha256": "0".repeat(64) });
+    let big =
+        json!({ "name": "b", "content_type": "text/plain", "size": 65 << 20, "sha256": "0".repeat(64) });
     assert_eq!(user.post("/documents", big).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(vault.quota(&user).await.reserved(), 5);
 

@@ -22,7 +22,10 @@ async fn a_document_lives_in_the_trash_and_out_of_it(pool: PgPool) {
     assert_eq!(user.get("/documents").await.body["items"], json!([]));
     assert_eq!(user.get("/documents?status=trashed").await.body["items"][0]["name"], "a.txt");
     let quota = user.get("/quota").await.body;
-    assert_eq!((&quota["used"], &quota["trashed_bytes"], &quota["documents"]), (&json!(5), &json!(5), &json!(1)));
+    assert_eq!(
+        (&quota["used"], &quota["trashed_bytes"], &quota["documents"]),
+        (&json!(5), &json!(5), &json!(1))
+    );
 
     let restored = user.post(&format!("{path}/restore"), Value::Null).await;
     assert_eq!((restored.status, &restored.body["status"]), (StatusCode::OK, &json!("active")));
@@ -61,7 +64,10 @@ async fn a_rename_heeds_if_match(pool: PgPool) {
     assert_ne!(user.get(&path).await.headers["etag"].to_str().unwrap(), tag);
 
     let wrong = user.patch(&path, json!({ "name": "a/b" })).await;
-    assert_eq!((wrong.status, &wrong.body["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("name")));
+    assert_eq!(
+        (wrong.status, &wrong.body["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("name"))
+    );
     for later in ["topics", "folder_id"] {
         assert_eq!(user.patch(&path, json!({ later: [] })).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -149,8 +155,13 @@ async fn lists_are_sorted_and_paged(pool: PgPool) {
     let (first, cursor) = names("?sort=name&limit=2").await;
     assert_eq!(first, ["A.txt", "b.txt"]);
     let cursor = cursor.as_str().unwrap();
-    assert_eq!(names(&format!("?sort=name&limit=2&cursor={cursor}")).await, (vec!["c.txt".into()], Value::Null));
-    for wrong in ["sort=colour", "limit=0", "limit=201", "cursor=x", "status=lost", "folder_id=root", "q=x", "as_of=1"] {
+    assert_eq!(
+        names(&format!("?sort=name&limit=2&cursor={cursor}")).await,
+        (vec!["c.txt".into()], Value::Null)
+    );
+    for wrong in
+        ["sort=colour", "limit=0", "limit=201", "cursor=x", "status=lost", "folder_id=root", "q=x", "as_of=1"]
+    {
         let answer = user.get(&format!("/documents?{wrong}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert_eq!(answer.body["errors"][0]["field"], wrong.split('=').next().unwrap());

@@ -15,7 +15,8 @@ fn content() -> Vec<u8> {
 async fn store(user: &Person, announced: &[u8], stored: &[u8]) -> Value {
     let requested = user.request("big.bin", announced).await;
     assert_eq!(requested.status, StatusCode::CREATED);
-    for (part, bytes) in requested.body["upload"]["parts"].as_array().unwrap().iter().zip(stored.chunks(PART)) {
+    for (part, bytes) in requested.body["upload"]["parts"].as_array().unwrap().iter().zip(stored.chunks(PART))
+    {
         assert_eq!(put(part, bytes).await, StatusCode::OK);
     }
     requested.body
@@ -42,7 +43,10 @@ async fn a_large_upload_is_verified_before_it_is_active(pool: PgPool) {
 
     // The first part is still missing: confirming says so, resuming says which.
     let confirm = async |parts: Value| user.post(&format!("{path}/confirm"), json!({ "parts": parts })).await;
-    assert_eq!(user.post(&format!("{path}/confirm"), Value::Null).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        user.post(&format!("{path}/confirm"), Value::Null).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     let stored = parts(&user, &path).await;
     assert!(stored[0]["url"].is_string() && stored[1]["etag"].is_string(), "{stored}");
     assert_eq!(confirm(json!([stored[1]])).await.status, StatusCode::CONFLICT);
@@ -95,7 +99,9 @@ async fn a_confirmation_goes_on_after_the_join(pool: PgPool) {
     let listed = parts(&user, &path).await;
     let document = vault.document(&requested["document_id"]).await;
     let request = document.request().unwrap();
-    let aggregates::document::Transfer::Multipart { multipart_id, .. } = &request.transfer else { unreachable!() };
+    let aggregates::document::Transfer::Multipart { multipart_id, .. } = &request.transfer else {
+        unreachable!()
+    };
     let blobs = &vault.app.blobs;
     let stored = blobs.list_parts(&request.object_key, multipart_id).await.unwrap();
     blobs.complete_multipart(&request.object_key, multipart_id, &stored).await.unwrap();
@@ -117,4 +123,21 @@ async fn giving_up_or_being_refused_leaves_no_parts(pool: PgPool) {
     let path = format!("/documents/{}/upload", requested["document_id"].as_str().unwrap());
     assert_eq!(user.delete(&path).await.status, StatusCode::NO_CONTENT);
     eventually("aborted", async || unfinished().await == 0).await;
+}
+
+/// U11
+#[sqlx::test(migrations = "./migrations")]
+async fn the_largest_document_has_more_parts_than_one_answer(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let user = vault.person(aggregates::Role::User, 6 << 40).await;
+    let mut largest = announcement("largest.bin", b"");
+    largest["size"] = json!(5_u64 << 40);
+    let requested = user.post("/documents", largest).await;
+    assert_eq!(requested.status, StatusCode::CREATED);
+    let upload = &requested.body["upload"];
+    assert_eq!(
+        (&upload["part_size"], upload["parts"].as_array().unwrap().len()),
+        (&json!(5_u64 << 30), 1_000)
+    );
+    assert!(upload["parts"][0]["url"].as_str().unwrap().contains("partNumber=1&"), "{}", upload["parts"][0]);
 }

@@ -35,8 +35,10 @@ async fn a_hundred_racing_for_the_last_bytes_fit_exactly(pool: PgPool) {
     let answers = join_all((0..100).map(|_| user.request("a.txt", b"hello"))).await;
     let winners = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
     assert_eq!(winners, 7);
-    assert!(answers.iter().all(|answer| {
-        matches!(answer.status, StatusCode::CREATED | StatusCode::PAYLOAD_TOO_LARGE)
-    }));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| { matches!(answer.status, StatusCode::CREATED | StatusCode::PAYLOAD_TOO_LARGE) })
+    );
     assert_eq!(vault.quota(&user).await.reserved(), 35);
 }
