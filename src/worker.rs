@@ -28,7 +28,7 @@ pub async fn run(
     let app = App::build(config, roles.stop.clone()).await?;
 
     roles.start_subscribers(&app);
-    roles.start("api", http::serve(api, http::router(app.clone()), roles.stop.clone()));
+    roles.start("api", http::serve(api, http::router(&app), roles.stop.clone()));
     setup::announce_link(&app).await?;
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
@@ -51,7 +51,10 @@ impl Roles {
         for projection in projections::all() {
             let run =
                 projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
-            self.start(projection.name(), async { Ok(run.await) });
+            self.start(projection.name(), async {
+                run.await;
+                Ok(())
+            });
         }
         let parts = processes::Parts {
             store: app.store.clone(),
@@ -60,7 +63,10 @@ impl Roles {
             freshness: app.freshness.clone(),
         };
         for (name, run) in processes::all(&parts, &self.stop) {
-            self.start(name, async { Ok(run.await) });
+            self.start(name, async {
+                run.await;
+                Ok(())
+            });
         }
     }
 

@@ -50,7 +50,7 @@ fn api() -> OpenApiRouter<Arc<App>> {
 }
 
 /// The whole server.
-pub fn router(app: Arc<App>) -> Router {
+pub fn router(app: &Arc<App>) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -61,5 +61,5 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(setup_form::routes())
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
-    layers::wrap(routes, &app)
+    layers::wrap(routes, app)
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::user::{self, User};
+use super::user::{self, Account};
 use crate::app::App;
 use crate::auth::email::Email;
 use crate::auth::password::Password;
@@ -45,12 +45,12 @@ pub async fn needed(State(app): State<Arc<App>>) -> Result<Json<Needed>, ApiErro
 
 /// Makes the first administrator. Needs the token of the setup link, and works once.
 #[utoipa::path(post, path = "/setup", tag = "accounts", request_body = SetUp,
-    responses((status = 201, body = User), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Account), (status = "4XX", body = Problem)))]
 pub async fn set_up(
     State(app): State<Arc<App>>,
     client: Client,
     body: Body<SetUp>,
-) -> Result<Done<Versioned<User>>, ApiError> {
+) -> Result<Done<Versioned<Account>>, ApiError> {
     let (pool, token_hash) = (app.store.pool(), setup::token_hash(&body.value.token.0));
     if !setup::is_needed(pool).await? {
         return Err(ApiError::NotFound);
