@@ -112,7 +112,7 @@ async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<()> 
         Command::Users(Users::Create { email, role }) => {
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
             let password = create_user(&app, &email, role).await?;
-            print(&format!("temporary password, good for 24 hours: {}", password.expose_secret()))
+            print(&format!("temporary password, good for 24 hours: {}", password.expose()))
         }
     }
 }

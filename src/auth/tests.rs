@@ -96,7 +96,10 @@ fn no_header_but_our_own_is_taken() {
     let public = SigningKey::from_bytes(&key(7)).verifying_key();
     let hs256 = jsonwebtoken::Header { typ: Some("at+jwt".into()), ..jsonwebtoken::Header::default() };
     let secret = jsonwebtoken::EncodingKey::from_secret(public.as_bytes());
-    assert!(!is_taken(&jsonwebtoken::encode(&hs256, &claims(), &secret).unwrap()), "the public key as a secret");
+    assert!(
+        !is_taken(&jsonwebtoken::encode(&hs256, &claims(), &secret).unwrap()),
+        "the public key as a secret"
+    );
     let stranger = Tokens::new(&key(8), &"https://vault.example.com".parse().unwrap());
     assert!(!is_taken(&stranger.access(SUBJECT, SESSION, 1, &Clock::system()).unwrap()));
 }
@@ -174,8 +177,19 @@ fn addresses_are_plausible() {
         assert!(Email::parse(fine).is_ok(), "{fine}");
     }
     let long = format!("{}@example.com", "a".repeat(65));
-    for wrong in ["", "ada", "@example.com", "ada@", "a b@c.d", "a@b..c", "a@-b.c", "a\n@b.c", "a@b@c", "<a@b.c>", &long]
-    {
+    for wrong in [
+        "",
+        "ada",
+        "@example.com",
+        "ada@",
+        "a b@c.d",
+        "a@b..c",
+        "a@-b.c",
+        "a\n@b.c",
+        "a@b@c",
+        "<a@b.c>",
+        &long,
+    ] {
         assert!(Email::parse(wrong).is_err(), "{wrong:?}");
     }
 }

@@ -44,6 +44,9 @@ async fn it_needs_the_current_password_and_a_good_new_one(pool: PgPool) {
         assert_eq!(ana.post("/auth/password/change", body.clone()).await.status, status, "{body}");
     }
     let mut nobody = Browser::new(&vault);
-    assert_eq!(nobody.post("/auth/password/change", change(PASSWORD, NEW)).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        nobody.post("/auth/password/change", change(PASSWORD, NEW)).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(ana.get("/me").await.status, StatusCode::OK);
 }

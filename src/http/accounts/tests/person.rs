@@ -6,9 +6,9 @@ use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
-use zeroize::Zeroizing;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use zeroize::Zeroizing;
 
 use crate::auth::create_user::create_user;
 use crate::auth::setup;

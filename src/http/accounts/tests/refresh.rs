@@ -120,7 +120,10 @@ async fn another_origin_gets_nothing_from_the_cookie(pool: PgPool) {
     for headers in refused {
         for route in ["/auth/refresh", "/auth/logout"] {
             let answer = ana.send("POST", route, headers, None).await;
-            assert_eq!((answer.status, &answer.body["type"]), (StatusCode::FORBIDDEN, &json!("/problems/forbidden")));
+            assert_eq!(
+                (answer.status, &answer.body["type"]),
+                (StatusCode::FORBIDDEN, &json!("/problems/forbidden"))
+            );
         }
     }
     let allowed: [&[(&str, &str)]; 3] = [

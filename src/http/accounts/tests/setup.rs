@@ -73,7 +73,10 @@ async fn wrong_fields_are_named_and_the_token_stays_good(pool: PgPool) {
         (json!({ "email": "a@b@c d", "password": PASSWORD }), "email"),
         (json!({ "email": "ana@example.org", "password": "too short" }), "password"),
         (json!({ "email": "ana@example.org", "password": "x".repeat(1025) }), "password"),
-        (json!({ "email": "ana@example.org", "password": PASSWORD, "display_name": "a\u{202e}b" }), "display_name"),
+        (
+            json!({ "email": "ana@example.org", "password": PASSWORD, "display_name": "a\u{202e}b" }),
+            "display_name",
+        ),
         (json!({ "email": "ana@example.org", "password": PASSWORD, "role": "admin" }), "role"),
         (json!({ "password": PASSWORD }), "email"),
     ];
