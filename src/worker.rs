@@ -25,7 +25,7 @@ pub async fn run(
     ready: oneshot::Sender<()>,
 ) -> anyhow::Result<()> {
     let mut roles = Roles { tasks: JoinSet::new(), stop: shutdown.child_token() };
-    let app = App::build(config, roles.stop.clone()).await?;
+    let app = Box::pin(App::build(config, roles.stop.clone())).await?;
 
     roles.start_subscribers(&app);
     roles.start("api", http::serve(api, http::router(&app), roles.stop.clone()));

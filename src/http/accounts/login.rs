@@ -79,7 +79,8 @@ fn change_required(app: &App, credentials: &Credentials) -> Result<Response, Api
 fn record_failure(store: EventStore, context: Context, user: UserId) {
     tokio::spawn(async move {
         let failed = [AccessEvent::LoginFailed {}];
-        let recorded = store.execute(context, move |unit| ready(session::record(unit, user, &failed)).boxed());
+        let recorded =
+            store.execute(context, move |unit| ready(session::record(unit, user, &failed)).boxed());
         if let Err(error) = recorded.await {
             tracing::warn!(%error, "a failed login was not recorded");
         }

@@ -11,8 +11,11 @@ pub(super) fn field_error<E: Display>(error: &serde_path_to_error::Error<E>) -> 
     let message = message.split(" at line ").next().unwrap_or_default().to_owned();
     let parent = error.path().to_string();
     let parent = if parent == "." { "" } else { parent.as_str() };
-    let named = [("missing field `", "missing"), ("unknown field `", "unknown"), ("duplicate field `", "invalid")];
-    let found = named.iter().find_map(|(prefix, code)| Some((message.strip_prefix(prefix)?.split('`').next()?, *code)));
+    let named =
+        [("missing field `", "missing"), ("unknown field `", "unknown"), ("duplicate field `", "invalid")];
+    let found = named
+        .iter()
+        .find_map(|(prefix, code)| Some((message.strip_prefix(prefix)?.split('`').next()?, *code)));
     let (field, code) = match found {
         Some((name, code)) => (join(parent, name), code),
         None => (parent.to_owned(), "invalid"),

@@ -42,7 +42,11 @@ async fn bodies_are_refused_for_what_is_wrong_with_them(pool: PgPool) {
     let deep = "[".repeat(10_000);
     assert_problem(&send(&vault, login(json), deep).await, StatusCode::BAD_REQUEST, "bad-request");
     let large = format!("{{\"email\": \"{}\"}}", "x".repeat(64 * 1024));
-    assert_problem(&send(&vault, login(json), large).await, StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large");
+    assert_problem(
+        &send(&vault, login(json), large).await,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "payload-too-large",
+    );
     for other in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
         let answer = send(&vault, login(other), "{}").await;
         assert_problem(&answer, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type");
@@ -83,11 +87,14 @@ async fn parameters_and_headers_are_refused_by_name(pool: PgPool) {
     }
     let long = "k".repeat(129);
     for key in ["", "with space", "ü", &long] {
-        let answer = user.send(http::Method::POST, "/documents", &[("idempotency-key", key)], json!({})).await;
+        let answer =
+            user.send(http::Method::POST, "/documents", &[("idempotency-key", key)], json!({})).await;
         assert_eq!(answer.body["errors"][0]["field"], "Idempotency-Key", "{key}");
     }
     for position in ["-1", "x", "9223372036854775808"] {
-        let answer = user.send(http::Method::GET, "/quota", &[("docuvault-min-position", position)], json!(null)).await;
+        let answer = user
+            .send(http::Method::GET, "/quota", &[("docuvault-min-position", position)], json!(null))
+            .await;
         assert_eq!(answer.body["errors"][0]["field"], "Docuvault-Min-Position", "{position}");
     }
     let answer = user.get("/documents/not-an-id").await;
@@ -118,6 +125,10 @@ async fn a_database_that_is_away_is_unavailable(pool: PgPool) {
     let answer = user.get("/me").await;
     assert_problem(&answer, StatusCode::SERVICE_UNAVAILABLE, "unavailable");
     assert!(answer.headers.contains_key("retry-after"));
-    assert_problem(&send(&vault, ours("GET", "/readyz"), "").await, StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+    assert_problem(
+        &send(&vault, ours("GET", "/readyz"), "").await,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+    );
     assert_eq!(send(&vault, ours("GET", "/healthz"), "").await.status, StatusCode::OK);
 }

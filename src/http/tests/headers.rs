@@ -59,13 +59,16 @@ async fn only_its_own_hosts_are_answered_for(pool: PgPool) {
         let answer = send(&vault, request("GET", "/api/v1/setup").header(HOST, host), "").await;
         assert_eq!(answer.status, StatusCode::OK, "{host}");
     }
-    for host in ["evil.example", "127.0.0.1", "127.0.0.1:8081", "127.0.0.1:8080.evil.example", "a@127.0.0.1:8080", ""] {
+    for host in
+        ["evil.example", "127.0.0.1", "127.0.0.1:8081", "127.0.0.1:8080.evil.example", "a@127.0.0.1:8080", ""]
+    {
         let answer = send(&vault, request("GET", "/api/v1/setup").header(HOST, host), "").await;
         assert_problem(&answer, StatusCode::MISDIRECTED_REQUEST, "misdirected");
     }
     let absolute = request("GET", "http://evil.example/api/v1/setup").header(HOST, "127.0.0.1:8080");
     assert_problem(&send(&vault, absolute, "").await, StatusCode::MISDIRECTED_REQUEST, "misdirected");
-    for twice in [request("GET", "/api/v1/setup"), ours("GET", "/api/v1/setup").header(HOST, "evil.example")] {
+    for twice in [request("GET", "/api/v1/setup"), ours("GET", "/api/v1/setup").header(HOST, "evil.example")]
+    {
         assert_problem(&send(&vault, twice, "").await, StatusCode::BAD_REQUEST, "bad-request");
     }
     for path in ["/healthz", "/readyz"] {
@@ -102,7 +105,9 @@ async fn foreign_origins_may_not_read(pool: PgPool) {
         answer.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned())
     };
     assert_eq!(allowed("http://127.0.0.1:8080").await.as_deref(), Some("http://127.0.0.1:8080"));
-    for foreign in ["null", "https://evil.example", "http://127.0.0.1:8080.evil.example", "http://127.0.0.1:80801"] {
+    for foreign in
+        ["null", "https://evil.example", "http://127.0.0.1:8080.evil.example", "http://127.0.0.1:80801"]
+    {
         assert_eq!(allowed(foreign).await, None, "{foreign}");
     }
 }
@@ -113,9 +118,15 @@ async fn the_document_names_every_route_and_its_roles(pool: PgPool) {
     let answer = send(&vault, ours("GET", "/api/openapi.json"), "").await;
     assert_eq!(answer.headers["content-type"], "application/json");
     let operation = |path: &str, method: &str| answer.body["paths"][path][method].clone();
-    assert_eq!(operation("/api/v1/me", "get")["security"], json!([{ "access_token": ["user", "admin", "auditor"] }]));
+    assert_eq!(
+        operation("/api/v1/me", "get")["security"],
+        json!([{ "access_token": ["user", "admin", "auditor"] }])
+    );
     let public = [("/api/v1/auth/login", "post"), ("/api/v1/setup", "get"), ("/healthz", "get")];
     for (path, method) in public {
-        assert!(operation(path, method).is_object() && operation(path, method)["security"].is_null(), "{path}");
+        assert!(
+            operation(path, method).is_object() && operation(path, method)["security"].is_null(),
+            "{path}"
+        );
     }
 }

@@ -40,6 +40,10 @@ fn assert_problem(answer: &Answer, status: StatusCode, slug: &str) {
     assert_eq!(answer.body["status"], status.as_u16());
     assert_eq!(answer.body["request_id"], text(&answer.headers, "x-request-id"));
     for member in ["title", "detail", "instance"] {
-        assert!(answer.body[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {:?}", answer.body);
+        assert!(
+            answer.body[member].as_str().is_some_and(|text| !text.is_empty()),
+            "{member}: {:?}",
+            answer.body
+        );
     }
 }

@@ -42,13 +42,14 @@ async fn start(stop: &CancellationToken) -> (SocketAddr, JoinHandle<anyhow::Resu
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let gate = stop.clone();
-    let router = Router::new().route("/", get(async || "fine")).route("/echo", post(async |body: String| body)).route(
-        "/slow",
-        get(async move || {
-            gate.cancelled().await;
-            "done"
-        }),
-    );
+    let router =
+        Router::new().route("/", get(async || "fine")).route("/echo", post(async |body: String| body)).route(
+            "/slow",
+            get(async move || {
+                gate.cancelled().await;
+                "done"
+            }),
+        );
     (address, tokio::spawn(serve(listener, router, stop.clone())))
 }
 
