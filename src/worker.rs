@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -72,12 +72,17 @@ impl Roles {
 
     /// Waits for `stop`, or for the first role that ends before it; then for all of them.
     async fn finish(mut self) -> anyhow::Result<()> {
-        let stop = self.stop.clone();
-        let outcome = match stop.run_until_cancelled(self.next()).await {
-            Some(ended) => Err(ended),
+        let first = self.stop.run_until_cancelled(self.tasks.join_next()).await.flatten();
+        let outcome = match first {
+            Some(ended) if !self.stop.is_cancelled() => Err(unasked(ended)),
+            // It heard of the stop before we did.
+            Some(ended) => {
+                log_failure(ended);
+                Ok(())
+            }
             None => Ok(()),
         };
-        stop.cancel();
+        self.stop.cancel();
         let all_end = async {
             while let Some(ended) = self.tasks.join_next().await {
                 log_failure(ended);
@@ -86,19 +91,21 @@ impl Roles {
         tokio::time::timeout(STOP_TIME, all_end).await.context("not every role stopped in time")?;
         outcome
     }
+}
 
-    /// The first end of a role, which is always an error while nobody asked for it.
-    async fn next(&mut self) -> anyhow::Error {
-        match self.tasks.join_next().await {
-            Some(Ok((name, Ok(())))) => anyhow!("{name} ended by itself"),
-            Some(Ok((name, Err(error)))) => error.context(format!("{name} failed")),
-            Some(Err(panic)) => anyhow!("a role panicked: {panic}"),
-            None => anyhow!("there is no role to run"),
-        }
+/// How a role ended: its name and result, or that it panicked.
+type Ended = Result<(&'static str, anyhow::Result<()>), JoinError>;
+
+/// Nobody asked the role to end, so even a good end is an error.
+fn unasked(ended: Ended) -> anyhow::Error {
+    match ended {
+        Ok((name, Ok(()))) => anyhow!("{name} ended by itself"),
+        Ok((name, Err(error))) => error.context(format!("{name} failed")),
+        Err(panic) => anyhow!("a role panicked: {panic}"),
     }
 }
 
-fn log_failure(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>) {
+fn log_failure(ended: Ended) {
     match ended {
         Ok((_, Ok(()))) => {}
         Ok((role, Err(error))) => tracing::warn!(role, error = format!("{error:#}"), "a role stopped badly"),
