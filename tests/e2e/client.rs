@@ -14,7 +14,6 @@ pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) base: String,
     pub(crate) token: String,
-    pub(crate) user_id: String,
 }
 
 /// The address of the API behind a vault.
@@ -42,8 +41,7 @@ impl Client {
         let credentials = json!({ "email": email, "password": PASSWORD });
         let response = http.post(format!("{base}/auth/login")).json(&credentials).send().await.unwrap();
         let login = expect(response, 200).await;
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        Self { http, base, token: text(&login["access_token"]), user_id: text(&login["user"]["user_id"]) }
+        Self { http, base, token: login["access_token"].as_str().unwrap().to_owned() }
     }
 
     /// `docuvault users create`, then the change of the temporary password.
