@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -25,10 +25,10 @@ pub async fn run(
     ready: oneshot::Sender<()>,
 ) -> anyhow::Result<()> {
     let mut roles = Roles { tasks: JoinSet::new(), stop: shutdown.child_token() };
-    let app = App::build(config, roles.stop.clone()).await?;
+    let app = Box::pin(App::build(config, roles.stop.clone())).await?;
 
     roles.start_subscribers(&app);
-    roles.start("api", http::serve(api, http::router(app.clone()), roles.stop.clone()));
+    roles.start("api", http::serve(api, http::router(&app), roles.stop.clone()));
     setup::announce_link(&app).await?;
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
@@ -51,7 +51,10 @@ impl Roles {
         for projection in projections::all() {
             let run =
                 projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
-            self.start(projection.name(), async { Ok(run.await) });
+            self.start(projection.name(), async {
+                run.await;
+                Ok(())
+            });
         }
         let parts = processes::Parts {
             store: app.store.clone(),
@@ -60,18 +63,26 @@ impl Roles {
             freshness: app.freshness.clone(),
         };
         for (name, run) in processes::all(&parts, &self.stop) {
-            self.start(name, async { Ok(run.await) });
+            self.start(name, async {
+                run.await;
+                Ok(())
+            });
         }
     }
 
     /// Waits for `stop`, or for the first role that ends before it; then for all of them.
     async fn finish(mut self) -> anyhow::Result<()> {
-        let stop = self.stop.clone();
-        let outcome = match stop.run_until_cancelled(self.next()).await {
-            Some(ended) => Err(ended),
+        let first = self.stop.run_until_cancelled(self.tasks.join_next()).await.flatten();
+        let outcome = match first {
+            Some(ended) if !self.stop.is_cancelled() => Err(unasked(ended)),
+            // It heard of the stop before we did.
+            Some(ended) => {
+                log_failure(ended);
+                Ok(())
+            }
             None => Ok(()),
         };
-        stop.cancel();
+        self.stop.cancel();
         let all_end = async {
             while let Some(ended) = self.tasks.join_next().await {
                 log_failure(ended);
@@ -80,19 +91,21 @@ impl Roles {
         tokio::time::timeout(STOP_TIME, all_end).await.context("not every role stopped in time")?;
         outcome
     }
+}
 
-    /// The first end of a role, which is always an error while nobody asked for it.
-    async fn next(&mut self) -> anyhow::Error {
-        match self.tasks.join_next().await {
-            Some(Ok((name, Ok(())))) => anyhow!("{name} ended by itself"),
-            Some(Ok((name, Err(error)))) => error.context(format!("{name} failed")),
-            Some(Err(panic)) => anyhow!("a role panicked: {panic}"),
-            None => anyhow!("there is no role to run"),
-        }
+/// How a role ended: its name and result, or that it panicked.
+type Ended = Result<(&'static str, anyhow::Result<()>), JoinError>;
+
+/// Nobody asked the role to end, so even a good end is an error.
+fn unasked(ended: Ended) -> anyhow::Error {
+    match ended {
+        Ok((name, Ok(()))) => anyhow!("{name} ended by itself"),
+        Ok((name, Err(error))) => error.context(format!("{name} failed")),
+        Err(panic) => anyhow!("a role panicked: {panic}"),
     }
 }
 
-fn log_failure(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>) {
+fn log_failure(ended: Ended) {
     match ended {
         Ok((_, Ok(()))) => {}
         Ok((role, Err(error))) => tracing::warn!(role, error = format!("{error:#}"), "a role stopped badly"),

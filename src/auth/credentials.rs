@@ -49,12 +49,13 @@ impl Credentials {
     }
 
     fn read(row: Row) -> Result<Self, ApiError> {
+        let Row { user_id, password_hash, role, session_version, temporary_until } = row;
         Ok(Self {
-            user_id: UserId(row.user_id),
-            password: row.password_hash.parse().map_err(anyhow::Error::from)?,
-            role: row.role.parse().map_err(anyhow::Error::msg)?,
-            session_version: row.session_version,
-            temporary_until: row.temporary_until,
+            user_id: UserId(user_id),
+            password: password_hash.parse().map_err(anyhow::Error::from)?,
+            role: role.parse().map_err(anyhow::Error::msg)?,
+            session_version,
+            temporary_until,
         })
     }
 }

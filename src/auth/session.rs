@@ -1,5 +1,8 @@
 //! Sessions: one row per login. A request asks for its session every time, so ending one takes effect at once.
 
+use std::future::ready;
+use std::slice;
+
 use aggregates::access::RevocationReason;
 use aggregates::{AccessEvent, Personal, Role, SessionId, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -66,7 +69,7 @@ pub async fn start(
     };
     let started = app.store.execute_with(
         context,
-        move |unit| record(unit, user_id, vec![event.clone()]).boxed(),
+        move |unit| ready(record(unit, user_id, slice::from_ref(&event))).boxed(),
         move |append| insert(pool.clone(), append, session_id, user_id, version, now, expires_at).boxed(),
     );
     match started.await {
@@ -78,7 +81,7 @@ pub async fn start(
 }
 
 /// Takes accesses of `user` into a unit.
-pub async fn record(unit: &mut Unit, user: UserId, events: Vec<AccessEvent>) -> Result<(), ApiError> {
+pub fn record(unit: &mut Unit, user: UserId, events: &[AccessEvent]) -> Result<(), ApiError> {
     Ok(events.iter().try_for_each(|event| unit.record(user, event))?)
 }
 
@@ -127,7 +130,7 @@ pub async fn end(
     }
     let ended = app.store.execute_with(
         context,
-        move |unit| record(unit, user_id, events.clone()).boxed(),
+        move |unit| ready(record(unit, user_id, &events)).boxed(),
         move |append| delete(pool.clone(), append, session_id, user_id).boxed(),
     );
     match ended.await {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::email::{Email, EmailIndex};
-use super::password::{Parameters, Password, PasswordError, Passwords};
+use super::password::{HashError, Parameters, Password, PasswordError, Passwords};
 use super::refresh_token::{RefreshToken, RefreshTokens};
 use super::token::Tokens;
 use super::{Key, keyed_hash};
@@ -209,4 +209,15 @@ fn the_keyed_hash_is_hmac_sha_256() {
     jefe[..4].copy_from_slice(b"Jefe");
     let hash = keyed_hash(&jefe, &[b"what do ya want ", b"for nothing?"]);
     assert_eq!(hex::encode(hash), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+/// A06: who comes when 256 wait already is turned away, and nobody else suffers.
+#[tokio::test]
+async fn a_bounded_number_of_hashes_wait() {
+    let passwords = Passwords::new(Parameters { memory_kib: 8 * 1024, passes: 1, lanes: 1 }, key(1));
+    let text = || Zeroizing::new("correct horse battery".to_owned());
+    let all = futures::future::join_all((0..300).map(|_| passwords.verify(text(), None))).await;
+    let busy = all.iter().filter(|outcome| matches!(outcome, Err(HashError::Busy))).count();
+    assert!((1..=44).contains(&busy), "{busy}");
+    assert!(all.iter().all(|outcome| matches!(outcome, Ok(false) | Err(HashError::Busy))));
 }

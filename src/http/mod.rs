@@ -14,6 +14,8 @@ pub mod page;
 pub mod quotas;
 mod server;
 mod setup_form;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -22,7 +24,6 @@ use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use layers::read_your_writes;
 pub use server::serve;
 
 use crate::app::App;
@@ -49,7 +50,7 @@ fn api() -> OpenApiRouter<Arc<App>> {
 }
 
 /// The whole server.
-pub fn router(app: Arc<App>) -> Router {
+pub fn router(app: &Arc<App>) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -60,5 +61,5 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(setup_form::routes())
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
-    layers::wrap(routes, &app)
+    layers::wrap(routes, app)
 }

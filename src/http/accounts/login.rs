@@ -1,3 +1,4 @@
+use std::future::ready;
 use std::sync::Arc;
 
 use aggregates::{AccessEvent, UserId};
@@ -77,9 +78,9 @@ fn change_required(app: &App, credentials: &Credentials) -> Result<Response, Api
 /// Beside the answer, which would otherwise come later for addresses that have an account (attack A02).
 fn record_failure(store: EventStore, context: Context, user: UserId) {
     tokio::spawn(async move {
-        let failed = vec![AccessEvent::LoginFailed {}];
+        let failed = [AccessEvent::LoginFailed {}];
         let recorded =
-            store.execute(context, move |unit| session::record(unit, user, failed.clone()).boxed());
+            store.execute(context, move |unit| ready(session::record(unit, user, &failed)).boxed());
         if let Err(error) = recorded.await {
             tracing::warn!(%error, "a failed login was not recorded");
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::user::{self, User};
+use super::user::{self, Account};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::http::done::Versioned;
@@ -11,7 +11,7 @@ use crate::http::extract::Caller;
 /// The caller's own account.
 #[utoipa::path(get, path = "/me", tag = "accounts",
     security(("access_token" = ["user", "admin", "auditor"])),
-    responses((status = 200, body = User), (status = "4XX", body = Problem)))]
-pub async fn me(State(app): State<Arc<App>>, caller: Caller) -> Result<Versioned<User>, ApiError> {
+    responses((status = 200, body = Account), (status = "4XX", body = Problem)))]
+pub async fn me(State(app): State<Arc<App>>, caller: Caller) -> Result<Versioned<Account>, ApiError> {
     user::find(&app, caller.user_id).await
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::user::{self, User};
+use super::user::{self, Account};
 use crate::app::App;
 use crate::auth::email::Email;
 use crate::auth::password::Password;
@@ -16,7 +16,6 @@ use crate::auth::setup;
 use crate::error::{ApiError, Problem};
 use crate::http::done::{Done, Versioned};
 use crate::http::extract::{Body, Client};
-use crate::http::read_your_writes;
 
 /// Whether the first administrator is still to come.
 #[derive(Serialize, ToSchema)]
@@ -46,12 +45,12 @@ pub async fn needed(State(app): State<Arc<App>>) -> Result<Json<Needed>, ApiErro
 
 /// Makes the first administrator. Needs the token of the setup link, and works once.
 #[utoipa::path(post, path = "/setup", tag = "accounts", request_body = SetUp,
-    responses((status = 201, body = User), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Account), (status = "4XX", body = Problem)))]
 pub async fn set_up(
     State(app): State<Arc<App>>,
     client: Client,
     body: Body<SetUp>,
-) -> Result<Done<Versioned<User>>, ApiError> {
+) -> Result<Done<Versioned<Account>>, ApiError> {
     let (pool, token_hash) = (app.store.pool(), setup::token_hash(&body.value.token.0));
     if !setup::is_needed(pool).await? {
         return Err(ApiError::NotFound);
@@ -64,7 +63,6 @@ pub async fn set_up(
     let newcomer = body.value.check(&app, token_hash).await?;
     let context = client.context(user_id, app.clock());
     let registered = register(&app, user_id, newcomer, context.metadata).await?;
-    read_your_writes(&app, registered.position).await;
     Ok(Done::created(registered.position, user::find(&app, user_id).await?))
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::cookie;
-use super::user::{self, User};
+use super::user::{self, Account};
 use crate::app::App;
 use crate::auth::refresh::LiveSession;
 use crate::auth::refresh_token::RefreshToken;
@@ -21,7 +21,7 @@ pub struct SignedIn {
     token_type: &'static str,
     /// Seconds.
     expires_in: i64,
-    user: User,
+    user: Account,
 }
 
 /// Writes the tokens of a session that goes on.

@@ -8,10 +8,11 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::done::Versioned;
+use crate::http::layers::read_your_writes;
 
 /// An account, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct User {
+pub struct Account {
     user_id: Uuid,
     email: String,
     display_name: Option<String>,
@@ -23,11 +24,16 @@ pub struct User {
     preferences: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Reads the directory; [`ApiError::Unavailable`] while it has not come to the account yet.
-pub(super) async fn find(app: &App, user_id: UserId) -> Result<Versioned<User>, ApiError> {
-    let row = user_directory::find(app.store.pool(), user_id).await?;
+/// Reads the directory, which may have to come to a new account first.
+pub(super) async fn find(app: &App, user_id: UserId) -> Result<Versioned<Account>, ApiError> {
+    let pool = app.store.pool();
+    let mut row = user_directory::find(pool, user_id).await?;
+    if row.is_none() {
+        read_your_writes(app, app.store.head().await?).await;
+        row = user_directory::find(pool, user_id).await?;
+    }
     let row = row.ok_or_else(|| ApiError::Unavailable("the user directory is behind".into()))?;
-    let user = User {
+    let account = Account {
         user_id: row.user_id,
         email: row.email,
         display_name: row.display_name,
@@ -36,7 +42,7 @@ pub(super) async fn find(app: &App, user_id: UserId) -> Result<Versioned<User>, 
         created_at: row.created_at,
         preferences: serde_json::Map::new(),
     };
-    Ok(Versioned(row.position.to_string(), user))
+    Ok(Versioned(row.position.to_string(), account))
 }
 
 fn rfc3339<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -54,7 +54,7 @@ where
     ApiError: From<ExecuteError<R>>,
 {
     let Some(key) = key else { return Ok(command(None).await?) };
-    let _in_flight = match app.store.claim(&key).await? {
+    let in_flight = match app.store.claim(&key).await? {
         Claim::Repeat { result, position } => return repeat(result, position),
         Claim::First(guard) => guard,
     };
@@ -63,7 +63,7 @@ where
         Err(ExecuteError::Duplicate) => {}
         outcome => return Ok(outcome?),
     }
-    drop(_in_flight);
+    drop(in_flight);
     match app.store.claim(&key).await? {
         Claim::Repeat { result, position } => repeat(result, position),
         Claim::First(_) => Err(ExecuteError::Duplicate.into()),

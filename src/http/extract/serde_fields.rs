@@ -4,23 +4,23 @@ use std::fmt::Display;
 
 use crate::error::FieldError;
 
-/// serde tells of a missing or unknown field only in its message, and of its parent in the path.
+/// serde tells of a missing, unknown or duplicate field only in its message, and of its parent in the path.
 pub(super) fn field_error<E: Display>(error: &serde_path_to_error::Error<E>) -> FieldError {
     let message = error.inner().to_string();
     // serde_json adds where in the text it happened; the path says it better.
     let message = message.split(" at line ").next().unwrap_or_default().to_owned();
     let parent = error.path().to_string();
     let parent = if parent == "." { "" } else { parent.as_str() };
-    let (field, code) = match (named(&message, "missing field `"), named(&message, "unknown field `")) {
-        (Some(name), _) => (join(parent, name), "missing"),
-        (_, Some(name)) => (join(parent, name), "unknown"),
-        _ => (parent.to_owned(), "invalid"),
+    let named =
+        [("missing field `", "missing"), ("unknown field `", "unknown"), ("duplicate field `", "invalid")];
+    let found = named
+        .iter()
+        .find_map(|(prefix, code)| Some((message.strip_prefix(prefix)?.split('`').next()?, *code)));
+    let (field, code) = match found {
+        Some((name, code)) => (join(parent, name), code),
+        None => (parent.to_owned(), "invalid"),
     };
     FieldError { field, code, message }
-}
-
-fn named<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
-    message.strip_prefix(prefix)?.split('`').next()
 }
 
 fn join(parent: &str, name: &str) -> String {

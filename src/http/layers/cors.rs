@@ -9,7 +9,7 @@ use tower_http::cors::CorsLayer;
 use crate::config::HttpConfig;
 
 /// How long a browser may remember an answer to its preflight.
-const REMEMBER: Duration = Duration::from_secs(600);
+const REMEMBER: Duration = Duration::from_mins(10);
 
 pub(super) fn layer(config: &HttpConfig) -> CorsLayer {
     let public = config.public_url.origin().ascii_serialization();

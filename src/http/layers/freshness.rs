@@ -39,11 +39,9 @@ pub(super) async fn wait(
 }
 
 /// For an answer that is itself read from a read model: waits, as the layer does, before it is read.
-pub async fn read_your_writes(app: &App, position: Option<i64>) {
-    if let Some(position) = position {
-        // Who is still behind, the layer tells.
-        drop(app.freshness.wait(position, AT_MOST).await);
-    }
+pub(in crate::http) async fn read_your_writes(app: &App, position: i64) {
+    // Who is still behind is told by what is not found.
+    drop(app.freshness.wait(position, AT_MOST).await);
 }
 
 fn min_position(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {

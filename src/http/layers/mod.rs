@@ -2,10 +2,14 @@
 
 mod access_log;
 mod cors;
+mod framing;
 mod freshness;
 mod host;
+mod panic;
 mod request_id;
 mod security_headers;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +17,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub use freshness::read_your_writes;
+pub(super) use freshness::read_your_writes;
 
 use super::extract::MAX_BODY;
 use crate::app::App;
-use crate::error::{self, ApiError};
+use crate::error;
 
 /// No request takes longer; a command that it sent runs on.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
@@ -38,10 +40,8 @@ pub(super) fn wrap(routes: Router, app: &Arc<App>) -> Router {
             .layer(from_fn_with_state(security_headers::of(&http.public_url), security_headers::add))
             .layer(cors::layer(http))
             .layer(from_fn(error::render))
-            .layer(CatchPanicLayer::custom(|_| -> Response {
-                // The panic hook has told the log what and where.
-                ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
-            }))
+            .layer(panic::layer())
+            .layer(from_fn(framing::check))
             .layer(from_fn_with_state(host::Known::of(&http.public_url), host::check))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIME))
             .layer(from_fn_with_state(app.clone(), freshness::wait))

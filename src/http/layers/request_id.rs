@@ -14,15 +14,12 @@ const MAX_LENGTH: usize = 128;
 
 pub(super) async fn assign(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
-    let id = match given.filter(|text| is_valid(text)) {
-        Some(text) => RequestId {
-            text: text.to_owned(),
-            correlation_id: Uuid::parse_str(text).unwrap_or_else(|_| clock.new_id()),
-        },
-        None => {
-            let correlation_id = clock.new_id();
-            RequestId { text: correlation_id.to_string(), correlation_id }
-        }
+    let id = if let Some(text) = given.filter(|text| is_valid(text)) {
+        let correlation_id = Uuid::parse_str(text).unwrap_or_else(|_| clock.new_id());
+        RequestId { text: text.to_owned(), correlation_id }
+    } else {
+        let correlation_id = clock.new_id();
+        RequestId { text: correlation_id.to_string(), correlation_id }
     };
     let header = HeaderValue::from_str(&id.text);
     request.extensions_mut().insert(id);
