@@ -24,6 +24,6 @@ pub fn install_log(filter: EnvFilter) {
     if std::io::stderr().is_terminal() {
         log.init();
     } else {
-        log.json().flatten_event(true).init();
+        log.json().flatten_event(true).with_current_span(false).init();
     }
 }
