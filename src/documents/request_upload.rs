@@ -12,7 +12,7 @@ pub async fn request_upload(
 ) -> Result<(), ApiError> {
     let reserve = QuotaCommand::Reserve { upload_id: request.upload_id, bytes: request.size };
     let owner = request.owner_id;
-    let mut document = unit.load::<Document>(document_id.0).await?;
+    let mut document = unit.create::<Document>(document_id.0).await?;
     unit.handle(&mut document, DocumentCommand::RequestUpload(request)).await?;
     let mut quota = unit.load::<Quota>(owner.0).await?;
     unit.handle(&mut quota, reserve).await?;

@@ -54,6 +54,8 @@ pub async fn request_upload(
     let requested = requested.await;
     let request = match &requested {
         Ok(done) if done.value.upload_id == planned.upload_id => planned,
+        // It may have happened all the same: then its upload can be resumed.
+        Err(ApiError::Unavailable(_)) => planned,
         // Refused, or a repeat: the first request's upload is the one that counts.
         other => {
             abandon(&app, &planned).await;
