@@ -3,14 +3,13 @@
 GRANT USAGE, CREATE ON SCHEMA public TO docuvault_log;
 GRANT USAGE ON SCHEMA public TO docuvault_app;
 
--- Nothing is checked here that the door gives: a CHECK is parsed anew by every statement.
 CREATE TABLE events (
-    position       bigint      PRIMARY KEY,
+    position       bigint      PRIMARY KEY CHECK (position > 0),
     event_id       uuid        NOT NULL CONSTRAINT events_event_id UNIQUE,
     owner_id       uuid        NOT NULL,
     aggregate_type text        NOT NULL,
     aggregate_id   text        NOT NULL,
-    sequence       bigint      NOT NULL,
+    sequence       bigint      NOT NULL CHECK (sequence > 0),
     event_type     text        NOT NULL,
     event_version  text        NOT NULL,
     -- json, not jsonb: the stored text is what the leaf hash covers
