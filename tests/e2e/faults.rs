@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -43,6 +44,13 @@ async fn die_at(step: Step, vault: Vault, client: &Client, path: &str, body: &Va
         Step::BeforeAnswer => self::head(&mut watcher).await > head,
     })
     .await;
+    if matches!(step, Step::BeforeCommit) {
+        // PostgreSQL ends its sessions in any order: the lock's holder before the waiting one, and it would commit.
+        kill(Pid::from_raw(vault.pid().try_into().unwrap()), Signal::SIGSTOP).unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'log_gate'::regclass AND NOT granted";
+        sqlx::query(end).execute(&mut watcher).await.unwrap();
+        eventually(LIMIT, async || !waits_at_the_gate(&mut watcher).await).await;
+    }
     vault.end_by(Signal::SIGKILL).await;
     assert!(answer.await.unwrap().is_err(), "an answer came before the kill");
 }
@@ -118,7 +126,7 @@ async fn acknowledged_documents_survive_the_death_of_postgresql() {
     let mut acknowledged = Vec::new();
     for round in 0..3 {
         let first = vault.postmaster().unwrap();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(first), Signal::SIGKILL).unwrap();
+        kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
         let mut refused = 0;
         eventually(LIMIT, async || {
             let body = announcement(&format!("{round}-{refused}.txt"), "text/plain", CONTENT);
