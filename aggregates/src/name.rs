@@ -26,7 +26,12 @@ pub enum NameError {
 impl Name {
     /// Normalises to NFC, then checks. White space at the ends is kept out.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let name: String = text.nfc().collect::<String>().trim().to_owned();
+        let normal: String = text.nfc().collect();
+        // Before the ends are trimmed: some control characters are white space, and are refused all the same.
+        if let Some(c) = normal.chars().find(|c| is_forbidden(*c)) {
+            return Err(NameError::Forbidden(u32::from(c)));
+        }
+        let name = normal.trim();
         if name.is_empty() {
             return Err(NameError::Empty);
         }
@@ -36,11 +41,10 @@ impl Name {
         if name == "." || name == ".." {
             return Err(NameError::Dots);
         }
-        match name.chars().find(|c| *c == '/' || is_forbidden(*c)) {
-            Some('/') => Err(NameError::Slash),
-            Some(c) => Err(NameError::Forbidden(u32::from(c))),
-            None => Ok(Self(name)),
+        if name.contains('/') {
+            return Err(NameError::Slash);
         }
+        Ok(Self(name.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -81,7 +85,10 @@ mod tests {
 
     #[test]
     fn refuses_what_could_mislead() {
-        assert_eq!(Name::parse(" \t "), Err(NameError::Empty));
+        assert_eq!(Name::parse("  "), Err(NameError::Empty));
+        assert_eq!(Name::parse("a.pdf\r\n"), Err(NameError::Forbidden(0x0D)));
+        assert_eq!(Name::parse("\u{2028}a"), Err(NameError::Forbidden(0x2028)));
+        assert_eq!(Name::parse("\ta"), Err(NameError::Forbidden(0x09)));
         assert_eq!(Name::parse(&"é".repeat(128)), Err(NameError::TooLong(256)));
         assert_eq!(Name::parse("../etc/passwd"), Err(NameError::Slash));
         assert_eq!(Name::parse(".."), Err(NameError::Dots));

@@ -110,11 +110,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let report = verify(&source, &mut |doing, done, of| display.show(doing, done, of)).await;
             display.finish();
             let report = report?;
-            match format {
-                ReportFormat::Table => report.write_table(&mut stdout().lock())?,
-                ReportFormat::Json => report.write_json(&mut stdout().lock())?,
+            let written = match format {
+                ReportFormat::Table => report.write_table(&mut stdout().lock()),
+                ReportFormat::Json => report.write_json(&mut stdout().lock()),
+            };
+            // The verdict stands, whether or not somebody reads all of the report.
+            match written.map_err(anyhow::Error::from) {
+                Err(error) if !is_broken_pipe(&error) => Err(error),
+                _ => Ok(ExitCode::from(u8::from(!report.sound))),
             }
-            Ok(ExitCode::from(u8::from(!report.sound)))
         }
         Command::History { about, from, to, format } => {
             let selection = Selection { about: about.chosen()?, from, to };

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use sqlx::PgPool;
 use tokio::process::Command;
@@ -43,6 +43,17 @@ async fn verify_answers_by_exit_code(pool: PgPool) {
     assert_eq!(tampered.status.code(), Some(1), "{tampered:?}");
     let report: serde_json::Value = serde_json::from_slice(&tampered.stdout).unwrap();
     assert_eq!((&report["sound"], &report["first_bad_position"]), (&false.into(), &1.into()));
+
+    for format in ["table", "json"] {
+        let mut unread = Command::new(env!("CARGO_BIN_EXE_docuvault-replay"))
+            .args(["--env-file", &env_file, "verify", "--format", format])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(unread.stdout.take());
+        let verdict = unread.wait().await.unwrap();
+        assert_eq!(verdict.code(), Some(1), "nobody read the report, and it passed for sound");
+    }
 
     let stream = replay(&["history", "--stream", "x", "--from", "2020-01-01", "--env-file", &env_file]).await;
     assert_eq!(stream.status.code(), Some(2), "an event that cannot be read is not passed over: {stream:?}");
