@@ -12,7 +12,7 @@ use crate::auth::password::Password;
 use crate::auth::secret::Secret;
 use crate::error::{ApiError, Problem};
 use crate::http::done::Done;
-use crate::http::extract::{Body, Caller, Client};
+use crate::http::extract::{Body, Caller, Client, NoParams};
 
 /// The new password, and one of the two that permit it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -36,6 +36,7 @@ pub async fn change_password(
     State(app): State<Arc<App>>,
     client: Client,
     caller: Result<Caller, ApiError>,
+    _: NoParams,
     body: Body<ChangePassword>,
 ) -> Result<Done<()>, ApiError> {
     let ChangePassword { current_password, change_token, new_password } = body.value;

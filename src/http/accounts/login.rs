@@ -19,7 +19,7 @@ use crate::auth::secret::Secret;
 use crate::auth::session;
 use crate::error::{ApiError, Problem};
 use crate::http::done::Done;
-use crate::http::extract::{Body, Client};
+use crate::http::extract::{Body, Client, NoParams};
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,6 +43,7 @@ pub struct ChangeRequired {
 pub async fn login(
     State(app): State<Arc<App>>,
     client: Client,
+    _: NoParams,
     body: Body<Login>,
 ) -> Result<Response, ApiError> {
     let Login { email, password } = body.value;

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::session;
 use crate::error::{ApiError, Problem};
 use crate::http::done::Done;
-use crate::http::extract::{Caller, Client};
+use crate::http::extract::{Body, Caller, Client, Empty, NoParams};
 
 /// Ends the session of the refresh cookie, or else of the access token; its tokens die at once.
 #[utoipa::path(post, path = "/auth/logout", tag = "accounts",
@@ -21,6 +21,8 @@ pub async fn logout(
     client: Client,
     RefreshCookie(token): RefreshCookie,
     caller: Result<Caller, ApiError>,
+    _: NoParams,
+    _: Body<Empty>,
 ) -> Result<Response, ApiError> {
     let named = match token {
         Some(token) => owner(&app, token.session_id).await?.map(|user_id| (user_id, token.session_id)),

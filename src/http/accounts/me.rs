@@ -6,12 +6,16 @@ use super::user::{self, Account};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::http::done::Versioned;
-use crate::http::extract::Caller;
+use crate::http::extract::{Caller, NoParams};
 
 /// The caller's own account.
 #[utoipa::path(get, path = "/me", tag = "accounts",
     security(("access_token" = ["user", "admin", "auditor"])),
     responses((status = 200, body = Account), (status = "4XX", body = Problem)))]
-pub async fn me(State(app): State<Arc<App>>, caller: Caller) -> Result<Versioned<Account>, ApiError> {
+pub async fn me(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    _: NoParams,
+) -> Result<Versioned<Account>, ApiError> {
     user::find(&app, caller.user_id).await
 }

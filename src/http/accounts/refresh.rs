@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::refresh::{self, Refreshed};
 use crate::auth::session;
 use crate::error::{ApiError, Problem};
-use crate::http::extract::Client;
+use crate::http::extract::{Body, Client, Empty, NoParams};
 
 /// Goes on with the session of the refresh cookie, which is replaced. An old one that comes back ends the session.
 #[utoipa::path(post, path = "/auth/refresh", tag = "accounts",
@@ -19,6 +19,8 @@ pub async fn refresh(
     State(app): State<Arc<App>>,
     client: Client,
     RefreshCookie(token): RefreshCookie,
+    _: NoParams,
+    _: Body<Empty>,
 ) -> Result<Response, ApiError> {
     let token = token.ok_or(ApiError::Unauthenticated)?;
     match refresh::refresh(&app, token).await? {

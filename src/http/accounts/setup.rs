@@ -15,7 +15,7 @@ use crate::auth::secret::Secret;
 use crate::auth::setup;
 use crate::error::{ApiError, Problem};
 use crate::http::done::{Done, Versioned};
-use crate::http::extract::{Body, Client};
+use crate::http::extract::{Body, Client, NoParams};
 
 /// Whether the first administrator is still to come.
 #[derive(Serialize, ToSchema)]
@@ -39,7 +39,7 @@ pub struct SetUp {
 
 /// Whether the vault waits for its first administrator.
 #[utoipa::path(get, path = "/setup", tag = "accounts", responses((status = 200, body = Needed)))]
-pub async fn needed(State(app): State<Arc<App>>) -> Result<Json<Needed>, ApiError> {
+pub async fn needed(State(app): State<Arc<App>>, _: NoParams) -> Result<Json<Needed>, ApiError> {
     Ok(Json(Needed { needed: setup::is_needed(app.store.pool()).await? }))
 }
 
@@ -49,6 +49,7 @@ pub async fn needed(State(app): State<Arc<App>>) -> Result<Json<Needed>, ApiErro
 pub async fn set_up(
     State(app): State<Arc<App>>,
     client: Client,
+    _: NoParams,
     body: Body<SetUp>,
 ) -> Result<Done<Versioned<Account>>, ApiError> {
     let (pool, token_hash) = (app.store.pool(), setup::token_hash(&body.value.token.0));

@@ -3,11 +3,12 @@ use aggregates::DocumentCommand;
 use super::change::Change;
 use crate::error::ApiError;
 use crate::http::done::Done;
+use crate::http::extract::{Body, Empty};
 
 /// Gives a pending upload up; its reservation is released.
 #[utoipa::path(delete, path = "/documents/{id}/upload", tag = "documents", params(("id" = uuid::Uuid, Path)),
     security(("access_token" = ["user", "admin"])),
     responses((status = 204), (status = "4XX", body = crate::error::Problem)))]
-pub async fn cancel_upload(change: Change) -> Result<Done<()>, ApiError> {
+pub async fn cancel_upload(change: Change, _: Body<Empty>) -> Result<Done<()>, ApiError> {
     Ok(Done::no_content(change.run(&[], DocumentCommand::CancelUpload).await?))
 }

@@ -11,7 +11,7 @@ use http::request::Parts;
 use crate::app::App;
 use crate::documents::carry_out;
 use crate::error::ApiError;
-use crate::http::extract::{Id, IdempotencyKey, IfMatch, Member, once};
+use crate::http::extract::{Id, IdempotencyKey, IfMatch, Member, NoParams, once};
 
 /// A request to change a document of the caller's.
 pub struct Change {
@@ -28,6 +28,7 @@ impl FromRequestParts<Arc<App>> for Change {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let member = Member::from_request_parts(parts, app).await?;
         let Id(id) = Id::from_request_parts(parts, app).await?;
+        NoParams::from_request_parts(parts, app).await?;
         let Ok(if_match) = IfMatch::from_request_parts(parts, app).await;
         let key = IdempotencyKey::from_request_parts(parts, app).await?;
         Ok(Self { app: app.clone(), member, id, if_match: if_match.into(), key })

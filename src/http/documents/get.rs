@@ -6,7 +6,7 @@ use super::document::{Document, find};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::done::Versioned;
-use crate::http::extract::{Id, Member};
+use crate::http::extract::{Id, Member, NoParams};
 
 /// One document.
 #[utoipa::path(get, path = "/documents/{id}", tag = "documents", params(("id" = uuid::Uuid, Path)),
@@ -15,6 +15,7 @@ use crate::http::extract::{Id, Member};
 pub async fn get(
     State(app): State<Arc<App>>,
     member: Member,
+    _: NoParams,
     Id(id): Id<aggregates::DocumentId>,
 ) -> Result<Versioned<Document>, ApiError> {
     let (_, document) = find(&app, member.user_id, id).await?;

@@ -3,11 +3,12 @@ use aggregates::DocumentCommand;
 use super::change::Change;
 use crate::error::ApiError;
 use crate::http::done::Done;
+use crate::http::extract::{Body, Empty};
 
 /// For good: the bytes leave the quota now and the object store soon after.
 #[utoipa::path(delete, path = "/documents/{id}/permanently", tag = "documents",
     params(("id" = uuid::Uuid, Path)), security(("access_token" = ["user", "admin"])),
     responses((status = 204), (status = "4XX", body = crate::error::Problem)))]
-pub async fn purge(change: Change) -> Result<Done<()>, ApiError> {
+pub async fn purge(change: Change, _: Body<Empty>) -> Result<Done<()>, ApiError> {
     Ok(Done::no_content(change.run(&[], DocumentCommand::Purge).await?))
 }

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::documents;
 use crate::error::ApiError;
 use crate::http::done::Done;
-use crate::http::extract::{Body, IdempotencyKey, Member, once};
+use crate::http::extract::{Body, IdempotencyKey, Member, NoParams, once};
 
 /// A document that waits for its bytes.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,6 +40,7 @@ struct Ids {
 pub async fn request_upload(
     State(app): State<Arc<App>>,
     member: Member,
+    _: NoParams,
     key: IdempotencyKey,
     body: Body<Announcement>,
 ) -> Result<Done<Json<Requested>>, ApiError> {

@@ -4,12 +4,13 @@ use super::change::Change;
 use super::document::{Document, find_after};
 use crate::error::ApiError;
 use crate::http::done::{Done, Versioned};
+use crate::http::extract::{Body, Empty};
 
 /// Back from the trash.
 #[utoipa::path(post, path = "/documents/{id}/restore", tag = "documents", params(("id" = uuid::Uuid, Path)),
     security(("access_token" = ["user", "admin"])),
     responses((status = 200, body = Document), (status = "4XX", body = crate::error::Problem)))]
-pub async fn restore(change: Change) -> Result<Done<Versioned<Document>>, ApiError> {
+pub async fn restore(change: Change, _: Body<Empty>) -> Result<Done<Versioned<Document>>, ApiError> {
     let (app, owner, id) = (change.app.clone(), change.member.user_id, change.id);
     let position = change.run(&[], DocumentCommand::Restore).await?;
     let (_, document) = find_after(&app, owner, id, position).await?;

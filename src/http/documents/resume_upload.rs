@@ -8,6 +8,7 @@ use super::change::Change;
 use super::upload::Upload;
 use crate::blobs::BlobError;
 use crate::error::ApiError;
+use crate::http::extract::{Body, Empty};
 
 /// The upload again.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,7 +20,7 @@ pub struct Resumed {
 #[utoipa::path(post, path = "/documents/{id}/upload", tag = "documents", params(("id" = uuid::Uuid, Path)),
     security(("access_token" = ["user", "admin"])),
     responses((status = 200, body = Resumed), (status = "4XX", body = crate::error::Problem)))]
-pub async fn resume_upload(change: Change) -> Result<Json<Resumed>, ApiError> {
+pub async fn resume_upload(change: Change, _: Body<Empty>) -> Result<Json<Resumed>, ApiError> {
     let document = change.document().await?;
     let (app, now) = (&change.app, change.app.clock().now());
     // An upload can be resumed as long as it could be given up, and has time left.

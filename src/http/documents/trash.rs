@@ -3,11 +3,12 @@ use aggregates::DocumentCommand;
 use super::change::Change;
 use crate::error::ApiError;
 use crate::http::done::Done;
+use crate::http::extract::{Body, Empty};
 
 /// To the trash, where it still counts against the quota.
 #[utoipa::path(delete, path = "/documents/{id}", tag = "documents", params(("id" = uuid::Uuid, Path)),
     security(("access_token" = ["user", "admin"])),
     responses((status = 204), (status = "4XX", body = crate::error::Problem)))]
-pub async fn trash(change: Change) -> Result<Done<()>, ApiError> {
+pub async fn trash(change: Change, _: Body<Empty>) -> Result<Done<()>, ApiError> {
     Ok(Done::no_content(change.run(&[], DocumentCommand::Trash).await?))
 }

@@ -7,6 +7,7 @@ mod client;
 mod id;
 mod idempotency;
 mod if_match;
+mod nothing;
 mod params;
 mod serde_fields;
 
@@ -16,4 +17,5 @@ pub use client::{Client, RequestId};
 pub use id::Id;
 pub use idempotency::{IdempotencyKey, once};
 pub use if_match::IfMatch;
+pub use nothing::{Empty, NoParams};
 pub use params::Params;

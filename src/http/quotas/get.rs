@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::extract::Member;
+use crate::http::extract::{Member, NoParams};
 
 /// Figures in bytes.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +29,7 @@ pub struct Quota {
 /// The caller's own quota.
 #[utoipa::path(get, path = "/quota", tag = "quotas", security(("access_token" = ["user", "admin"])),
     responses((status = 200, body = Quota), (status = "4XX", body = crate::error::Problem)))]
-pub async fn get(State(app): State<Arc<App>>, member: Member) -> Result<Json<Quota>, ApiError> {
+pub async fn get(State(app): State<Arc<App>>, member: Member, _: NoParams) -> Result<Json<Quota>, ApiError> {
     let row = quota_usage::find(app.store.pool(), member.user_id).await?;
     // Every account has a quota from its first moment on.
     let row = row.ok_or_else(|| ApiError::Unavailable("quota_usage is behind the log".into()))?;

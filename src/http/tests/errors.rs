@@ -132,3 +132,40 @@ async fn a_database_that_is_away_is_unavailable(pool: PgPool) {
     );
     assert_eq!(send(&vault, ours("GET", "/healthz"), "").await.status, StatusCode::OK);
 }
+
+#[sqlx::test(migrations = "./migrations")]
+async fn what_a_route_does_not_take_is_refused_and_nothing_happens(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let ana = vault.user().await;
+    let document = ana.upload("kept.txt", b"kept").await;
+    let path = format!("/documents/{}", document["document_id"].as_str().unwrap());
+
+    for (method, route) in [
+        ("GET", "/me"),
+        ("GET", "/quota"),
+        ("GET", &path),
+        ("DELETE", &path),
+        ("DELETE", &format!("{path}/permanently")),
+        ("DELETE", &format!("{path}/upload")),
+        ("POST", &format!("{path}/upload")),
+        ("POST", &format!("{path}/confirm")),
+        ("POST", &format!("{path}/restore")),
+        ("POST", "/documents"),
+    ] {
+        let answer = ana.send(method.parse().unwrap(), &format!("{route}?x=1"), &[], json!({})).await;
+        assert_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, "validation");
+        assert_eq!(answer.body["errors"][0]["field"], "x", "{method} {route}");
+    }
+    for (method, route) in [
+        ("DELETE", path.clone()),
+        ("DELETE", format!("{path}/permanently")),
+        ("DELETE", format!("{path}/upload")),
+        ("POST", format!("{path}/upload")),
+        ("POST", format!("{path}/restore")),
+    ] {
+        let answer = ana.send(method.parse().unwrap(), &route, &[], json!({ "x": 1 })).await;
+        assert_problem(&answer, StatusCode::UNPROCESSABLE_ENTITY, "validation");
+        assert_eq!(answer.body["errors"][0]["field"], "x", "{method} {route}");
+    }
+    assert_eq!(ana.get(&path).await.body["status"], "active");
+}
