@@ -14,6 +14,8 @@ pub mod http;
 pub mod migrate;
 pub mod nats;
 pub mod processes;
+pub mod relay;
+pub mod roles;
 pub mod serve;
 pub mod standalone;
 pub mod telemetry;

@@ -13,8 +13,8 @@ const EXPECTED: &str = "the URL of nats-server, such as nats://user:password@127
 /// `NATS_URL` and `NATS_CREDENTIALS`.
 #[derive(Clone, Debug)]
 pub struct NatsConfig {
-    /// Without user and password.
-    pub server: String,
+    /// Host and port.
+    address: String,
     pub tls: bool,
     /// Of `NATS_URL`: for whoever has no login of its own.
     shared: Option<NatsLogin>,
@@ -44,7 +44,7 @@ impl NatsConfig {
             _ => return Err(wrong()),
         };
         Ok(Some(Self {
-            server: format!("{}://{host}:{}", url.scheme(), url.port().unwrap_or(4222)),
+            address: format!("{host}:{}", url.port().unwrap_or(4222)),
             tls: url.scheme() == "tls",
             shared,
             own: own_logins(environment)?,
@@ -56,6 +56,11 @@ impl NatsConfig {
         ConfigError::Missing { name: "NATS_URL", expected: EXPECTED }
     }
 
+    /// Host and port of nats-server.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The login of the client `name`, else the shared one.
     pub fn login(&self, name: &str) -> Option<NatsLogin> {
         let own =
@@ -64,14 +69,18 @@ impl NatsConfig {
     }
 }
 
-/// `NATS_CREDENTIALS`, or the content of `NATS_CREDENTIALS_FILE`: `client:password`, divided by white space.
+/// `NATS_CREDENTIALS`, or the content of `NATS_CREDENTIALS_FILE`: `client:password`, divided by commas
+/// or white space.
 fn own_logins(environment: &Environment) -> Result<BTreeMap<String, SecretString>, ConfigError> {
     let Some(text) = environment.secret("NATS_CREDENTIALS")? else { return Ok(BTreeMap::new()) };
-    let logins = text.expose_secret().split_whitespace().map(|login| {
-        let (client, password) = login.split_once(':').ok_or_else(|| {
-            ConfigError::wrong("NATS_CREDENTIALS", "expected client:password, divided by white space")
-        })?;
-        Ok((client.to_owned(), SecretString::from(password)))
-    });
+    let logins =
+        text.expose_secret().split([',', ' ', '\n']).map(str::trim).filter(|login| !login.is_empty()).map(
+            |login| {
+                let (client, password) = login.split_once(':').ok_or_else(|| {
+                    ConfigError::wrong("NATS_CREDENTIALS", "expected client:password, divided by commas")
+                })?;
+                Ok((client.to_owned(), SecretString::from(password)))
+            },
+        );
     logins.collect()
 }

@@ -16,8 +16,8 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::dead_letters::{self, Place};
 use super::Consumer;
+use super::dead_letters::{self, Place};
 use crate::config::NatsConfig;
 use crate::nats::{self, Envelope, STREAM};
 

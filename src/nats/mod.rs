@@ -48,7 +48,7 @@ pub async fn connect(
     if let Some(login) = config.login(name) {
         options = options.user_and_password(login.user, login.password.expose_secret().to_owned());
     }
-    let client = options.connect(&config.server).await?;
+    let client = options.connect(config.address()).await?;
     let context = jetstream::context::ContextBuilder::new()
         .timeout(ANSWER_TIME)
         .max_ack_inflight(unacknowledged)
