@@ -49,6 +49,13 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quotas::get::get))
 }
 
+/// Liveness and readiness alone, for processes that answer no other requests.
+pub fn health_routes(app: &Arc<App>) -> Router {
+    let (routes, _) =
+        OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready)).split_for_parts();
+    layers::wrap(routes.with_state(app.clone()), app)
+}
+
 /// The whole server.
 pub fn router(app: &Arc<App>) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
