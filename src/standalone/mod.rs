@@ -50,7 +50,13 @@ pub async fn run(
     let environment = environment.without(|name| name.starts_with("DATABASE_") || name.starts_with("S3_"));
     let data = DataDirectory::open(&options.data)?;
     let mut settings = Settings::load(&data)?;
-    let sockets = StandaloneSockets::bind(&options, &environment, &settings).await?;
+    let sockets = match StandaloneSockets::bind(&options, &environment, &settings).await {
+        Ok(sockets) => sockets,
+        Err(refused) => {
+            data.abandon();
+            return Err(refused);
+        }
+    };
     sockets.record(&mut settings, &environment)?;
     master_key::provide(&data, &environment, &mut settings)?;
 
