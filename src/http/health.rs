@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::blobs::BlobError;
 use crate::error::ApiError;
+use crate::http::extract::NoParams;
 
 /// How it stands.
 #[derive(Serialize, ToSchema)]
@@ -19,14 +20,14 @@ pub(super) struct Health {
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
-pub(super) async fn live() -> Json<Health> {
+pub(super) async fn live(_: NoParams) -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
 /// Everything that requests need answers.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
+pub(super) async fn ready(State(app): State<Arc<App>>, _: NoParams) -> Result<Json<Health>, ApiError> {
     let failed = |part: &str, error: String| ApiError::Unavailable(format!("{part}: {error}"));
     sqlx::query("SELECT 1")
         .execute(app.store.pool())
