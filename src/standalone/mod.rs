@@ -56,7 +56,13 @@ pub async fn run(
     let nats_server = nats::find(&environment)?;
     let data = DataDirectory::open(&options.data)?;
     let mut settings = Settings::load(&data)?;
-    let sockets = StandaloneSockets::bind(&options, &environment, &settings).await?;
+    let sockets = match StandaloneSockets::bind(&options, &environment, &settings).await {
+        Ok(sockets) => sockets,
+        Err(refused) => {
+            data.abandon();
+            return Err(refused);
+        }
+    };
     sockets.record(&mut settings, &environment)?;
     master_key::provide(&data, &environment, &mut settings)?;
 

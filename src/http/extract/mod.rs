@@ -9,6 +9,7 @@ mod idempotency;
 mod if_match;
 mod nothing;
 mod params;
+mod present;
 mod serde_fields;
 
 pub use body::{Body, MAX_BODY};
@@ -19,3 +20,4 @@ pub use idempotency::{IdempotencyKey, once};
 pub use if_match::IfMatch;
 pub use nothing::{Empty, NoParams};
 pub use params::Params;
+pub use present::present;
