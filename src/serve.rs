@@ -25,13 +25,14 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         api: bind(config.http.listen, "DOCUVAULT_LISTEN").await?,
         metrics: bind(config.http.metrics_listen, "DOCUVAULT_METRICS_LISTEN").await?,
     };
-    with_sockets(config, sockets, shutdown).await
+    with_sockets(config, sockets, false, shutdown).await
 }
 
-/// Runs the roles and serves their figures until `shutdown`; says when they are ready.
+/// Runs the roles and serves their figures until `shutdown`; says when they are ready. `alone`: see [`worker::run`].
 pub(crate) async fn with_sockets(
     config: Config,
     sockets: Sockets,
+    alone: bool,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let metrics = install_metrics()?;
@@ -46,7 +47,7 @@ pub(crate) async fn with_sockets(
     };
     tokio::try_join!(
         serve_metrics(sockets.metrics, metrics, shutdown.clone()),
-        worker::run(config, sockets.api, shutdown, ready),
+        worker::run(config, alone, sockets.api, shutdown, ready),
         announced,
     )?;
     Ok(())

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use futures::FutureExt;
+use projections::Subscriptions;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
@@ -17,9 +19,11 @@ use crate::{http, processes};
 /// How long the roles get to finish what they are at.
 const STOP_TIME: Duration = Duration::from_secs(15);
 
-/// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered.
+/// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered. `alone`:
+/// no other process can be at work on this database.
 pub async fn run(
     config: Config,
+    alone: bool,
     api: TcpListener,
     shutdown: CancellationToken,
     ready: oneshot::Sender<()>,
@@ -27,7 +31,7 @@ pub async fn run(
     let mut roles = Roles { tasks: JoinSet::new(), stop: shutdown.child_token() };
     let app = Box::pin(App::build(config, roles.stop.clone())).await?;
 
-    roles.start_subscribers(&app);
+    roles.start_subscribers(&app, alone);
     roles.start("api", http::serve(api, http::router(&app), roles.stop.clone()));
     setup::announce_link(&app).await?;
     // The receiver is gone when nobody waits for readiness any more.
@@ -46,27 +50,23 @@ impl Roles {
         self.tasks.spawn(async move { (name, role.await) });
     }
 
-    fn start_subscribers(&mut self, app: &Arc<App>) {
-        let head = app.store.watch(self.stop.clone());
+    fn start_subscribers(&mut self, app: &Arc<App>, alone: bool) {
+        let (store, stop) = (app.store.clone(), self.stop.clone());
+        self.start("lag", projections::observe(store.pool().clone(), stop.clone()).map(Ok));
+        let subscriptions = Subscriptions { head: store.watch(stop.clone()), store, alone };
         for projection in projections::all() {
-            let run =
-                projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
-            self.start(projection.name(), async {
-                run.await;
-                Ok(())
-            });
+            let name = projection.name();
+            self.start(name, subscriptions.clone().project(projection, stop.clone()).map(Ok));
         }
+        let rebuilds = subscriptions.clone().carry_on_rebuilds(projections::all(), stop);
+        self.start("rebuilds", rebuilds.map(Ok));
         let parts = processes::Parts {
-            store: app.store.clone(),
+            subscriptions,
             blobs: app.blobs.clone(),
-            head,
             freshness: app.freshness.clone(),
         };
         for (name, run) in processes::all(&parts, &self.stop) {
-            self.start(name, async {
-                run.await;
-                Ok(())
-            });
+            self.start(name, run.map(Ok));
         }
     }
 
