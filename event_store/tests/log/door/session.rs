@@ -27,8 +27,7 @@ async fn a_session_that_idles_behind_the_door_is_ended(admin: PgPool) {
     stuck.execute("BEGIN").await.unwrap();
     send(&mut stuck, &[append(&[], &[1])]).await.unwrap();
     let mut other = pool.acquire().await.unwrap();
-    let appended =
-        tokio::time::timeout(Duration::from_mins(1), send(&mut other, &[append(&[], &[1])])).await;
+    let appended = tokio::time::timeout(Duration::from_mins(1), send(&mut other, &[append(&[], &[1])])).await;
     assert_eq!(outcomes(&appended.expect("the gate opens again").unwrap()), ["appended"]);
     assert_eq!(vault::positions(&admin).await, [1], "what the stuck one did is undone");
     assert!(stuck.execute("COMMIT").await.is_err());
