@@ -54,6 +54,13 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quotas::get::get))
 }
 
+/// Liveness and readiness alone, for processes that answer no other requests.
+pub fn health_routes(app: &Arc<App>) -> Router {
+    let (routes, _) =
+        OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready)).split_for_parts();
+    layers::wrap(routes.with_state(app.clone()), app)
+}
+
 /// Every route that is part of the contract, and the document that says so.
 fn described() -> (Router<Arc<App>>, OpenApi) {
     let (routes, mut document) = OpenApiRouter::with_openapi(openapi::frame())

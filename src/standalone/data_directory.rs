@@ -67,6 +67,15 @@ impl DataDirectory {
         self.root.join("postgres.log")
     }
 
+    /// What nats-server keeps: all of it can be made again from the log.
+    pub(super) fn nats(&self) -> PathBuf {
+        self.root.join("nats")
+    }
+
+    pub(super) fn nats_log(&self) -> PathBuf {
+        self.root.join("nats.log")
+    }
+
     /// Where the S3 endpoint keeps everything.
     pub(super) fn objects(&self) -> PathBuf {
         self.root.join("objects")
