@@ -13,6 +13,7 @@ mod layers;
 mod openapi;
 pub mod page;
 pub mod quotas;
+mod refusals;
 mod server;
 mod setup_form;
 #[cfg(test)]
