@@ -4,12 +4,14 @@ pub mod app;
 pub mod auth;
 pub mod blobs;
 pub mod config;
+pub mod consumers;
 pub mod documents;
 pub mod error;
 pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod http;
+pub mod inspection;
 pub mod migrate;
 pub mod processes;
 pub mod serve;

@@ -1,0 +1,3 @@
+//! What happens when events come out of NATS.
+
+pub mod classification;
