@@ -9,6 +9,8 @@ mod inspector;
 mod language;
 mod protocol;
 mod sniff;
+#[cfg(test)]
+pub(crate) mod tests;
 mod worker;
 
 use aggregates::document::InspectionRefusal;
