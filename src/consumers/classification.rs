@@ -10,14 +10,15 @@ use aggregates::{Document, DocumentCommand, DocumentEvent, DocumentId, Event, Up
 use anyhow::Context as _;
 use event_store::{Context, EventStore, ExecuteError, RecordedEvent};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 
+use super::Consumer;
 use crate::blobs::{BlobError, Blobs};
 use crate::documents::{carry_out, keys, system_context, texts};
 use crate::error::ApiError;
 use crate::inspection::{Finding, Inspector, TYPE_FROM};
 
-/// The durable name.
-pub const NAME: &str = "classification";
+const NAME: &str = "classification";
 
 /// What the consumer works with. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +34,20 @@ struct Upload {
     owner: UserId,
     document: DocumentId,
     id: UploadId,
+}
+
+impl Consumer for Classification {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn subjects(&self) -> &'static [&'static str] {
+        &["docuvault.document.upload_completed"]
+    }
+
+    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, anyhow::Result<()>> {
+        async move { self.classify(&event).await }.boxed()
+    }
 }
 
 impl Classification {

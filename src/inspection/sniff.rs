@@ -29,8 +29,8 @@ pub(super) fn sniff(head: &[u8], file: &mut (impl Read + Seek)) -> &'static str 
     let known = infer::get(head).map(|known| known.mime_type());
     if plain::is_text(head) {
         return match known {
-            Some(known) if WRITTEN.contains(&known) => known,
             _ if is_html(head) => HTML,
+            Some(known) if WRITTEN.contains(&known) => known,
             _ => PLAIN,
         };
     }

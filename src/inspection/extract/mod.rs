@@ -7,7 +7,7 @@ mod office;
 mod pdf;
 pub(super) mod plain;
 
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 
 use aggregates::document::InspectionRefusal;
 
@@ -36,6 +36,13 @@ pub(super) fn extract(
 
 fn read(file: &mut impl Read) -> Result<Vec<u8>, InspectionRefusal> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|_| InspectionRefusal::Malformed)?;
+    file.read_to_end(&mut bytes).map_err(|error| refusal(&error))?;
     Ok(bytes)
+}
+
+fn refusal(error: &io::Error) -> InspectionRefusal {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => InspectionRefusal::MemoryLimit,
+        _ => InspectionRefusal::Malformed,
+    }
 }
