@@ -11,6 +11,7 @@ pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod http;
+pub mod inspection;
 pub mod migrate;
 pub mod nats;
 pub mod processes;

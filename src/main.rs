@@ -12,7 +12,8 @@ use docuvault::auth::create_user::create_user;
 use docuvault::auth::setup;
 use docuvault::config::{Config, DatabaseUrl, Environment, log_filter};
 use docuvault::roles::ProcessRole;
-use docuvault::{migrate, serve, standalone, telemetry};
+use docuvault::{inspection, migrate, serve, standalone, telemetry};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,10 +30,19 @@ Exit codes: 0 fine, 2 could not run.";
 #[command(version, after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    program: Program,
     /// Read NAME=value lines from FILE; they win over the environment. A standalone vault writes DATA/env
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    /// Read one hostile file from standard input: started by the classifier, and no place for a runtime's threads
+    #[command(hide = true)]
+    InspectWorker(inspection::WorkerArguments),
+    #[command(flatten)]
+    Vault(Command),
 }
 
 #[derive(Subcommand)]
@@ -86,10 +96,16 @@ enum Users {
 
 /// The root future stays on the main thread, which starts PostgreSQL: the kernel ends a child with the *thread*
 /// that started it (`PR_SET_PDEATHSIG`), and this one lives as long as the process.
-#[tokio::main]
-async fn main() -> ExitCode {
-    let Arguments { command, env_file } = Arguments::parse();
-    match run(command, env_file).await {
+fn main() -> ExitCode {
+    let Arguments { program, env_file } = Arguments::parse();
+    let command = match program {
+        Program::InspectWorker(arguments) => return inspection::run_worker(arguments),
+        Program::Vault(command) => command,
+    };
+    let outcome = Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(command, env_file)));
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do when stderr is gone.

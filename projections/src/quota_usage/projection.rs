@@ -96,6 +96,7 @@ fn apply_document(row: &mut QuotaRow, change: &DocumentEvent) -> anyhow::Result<
         | DocumentEvent::UploadRejected { .. }
         | DocumentEvent::UploadCancelled { .. }
         | DocumentEvent::UploadExpired { .. }
+        | DocumentEvent::DocumentInspected { .. }
         | DocumentEvent::DocumentRenamed { .. } => {}
     }
     Ok(())
