@@ -4,6 +4,7 @@
 //! roles it is for in `security` (none: it is public), and a line below.
 
 pub mod accounts;
+pub mod dead_letters;
 pub mod documents;
 pub mod done;
 pub mod extract;
@@ -47,6 +48,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(documents::purge::purge))
         .routes(routes!(documents::history::history))
         .routes(routes!(quotas::get::get))
+        .routes(routes!(dead_letters::list::list))
+        .routes(routes!(dead_letters::retry::retry))
 }
 
 /// Liveness and readiness alone, for processes that answer no other requests.

@@ -84,8 +84,7 @@ impl Relay {
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
             if timeout(LOOK_EVERY, self.head.beyond(last)).await == Ok(true) {
-                last = self.publish_after(last, lineage).await?;
-                self.advance(checkpoint, last).await?;
+                last = self.publish_after(checkpoint, last, lineage).await?;
             }
             self.report_lag();
             if Instant::now() >= next_look {

@@ -48,7 +48,7 @@ async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result
         match &event.event {
             Event::Quota(change) => apply_quota(row_of(&mut rows, owner), change)?,
             Event::Document(change) => apply_document(row_of(&mut rows, owner), change)?,
-            Event::User(_) | Event::Access(_) => {}
+            Event::User(_) | Event::Access(_) | Event::Log(_) => {}
         }
     }
     Ok(upsert(tx, &rows.into_values().collect::<Vec<_>>()).await?)

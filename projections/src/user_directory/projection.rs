@@ -41,7 +41,8 @@ async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result
             Event::User(UserEvent::PasswordChanged {})
             | Event::Document(_)
             | Event::Quota(_)
-            | Event::Access(_) => {}
+            | Event::Access(_)
+            | Event::Log(_) => {}
         }
     }
     Ok(insert(tx, &rows).await?)
