@@ -5,6 +5,7 @@ pub mod auth;
 pub mod blobs;
 pub mod config;
 pub mod consumers;
+pub mod doctor;
 pub mod documents;
 pub mod error;
 pub mod failure;

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod api_docs;
+pub mod dead_letters;
 pub mod documents;
 pub mod done;
 pub mod extract;
@@ -52,6 +53,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(documents::purge::purge))
         .routes(routes!(documents::history::history))
         .routes(routes!(quotas::get::get))
+        .routes(routes!(dead_letters::list::list))
+        .routes(routes!(dead_letters::retry::retry))
 }
 
 /// Liveness and readiness alone, for processes that answer no other requests.

@@ -87,8 +87,7 @@ impl Relay {
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
             if timeout(LOOK_EVERY, self.head.beyond(last)).await == Ok(true) {
-                last = self.publish_after(last, lineage).await?;
-                self.advance(checkpoint, last).await?;
+                last = self.publish_after(checkpoint, last, lineage).await?;
             }
             if Instant::now() >= next_look {
                 self.look(last).await?;
