@@ -12,6 +12,7 @@ mod fixture;
 pub mod http;
 pub mod migrate;
 pub mod processes;
+pub mod read_models;
 pub mod serve;
 pub mod standalone;
 pub mod telemetry;

@@ -11,7 +11,7 @@ use docuvault::app::App;
 use docuvault::auth::create_user::create_user;
 use docuvault::auth::setup;
 use docuvault::config::{Config, DatabaseUrl, Environment, log_filter};
-use docuvault::{migrate, serve, standalone, telemetry};
+use docuvault::{migrate, read_models, serve, standalone, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ Start here:
   docuvault users create bo@example.org --env-file data/env
                                              a second account on a running standalone vault
 
-Exit codes: 0 fine, 2 could not run.";
+Exit codes: 0 fine, 1 a difference was found, 2 could not run.";
 
 /// A self-hosted, privacy-first document vault.
 #[derive(Parser)]
@@ -61,6 +61,9 @@ enum Command {
     /// Accounts
     #[command(subcommand)]
     Users(Users),
+    /// Read models: how they stand, building them anew
+    #[command(subcommand)]
+    Projections(read_models::Command),
 }
 
 #[derive(Subcommand)]
@@ -82,7 +85,7 @@ enum Users {
 async fn main() -> ExitCode {
     let Arguments { command, env_file } = Arguments::parse();
     match run(command, env_file).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nothing is left to do when stderr is gone.
             let _ = writeln!(io::stderr(), "error: {error:#}");
@@ -91,13 +94,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let mut environment = Environment::of_process();
     if let Some(path) = env_file {
         environment = environment.overlaid_with(&Environment::read_file(&path)?);
     }
     telemetry::install_log(log_filter(&environment)?);
-    match command {
+    let done = match command {
         Command::Standalone { data, listen, s3_listen } => {
             let options = standalone::Options { data, listen, s3_listen };
             standalone::run(options, environment, stop_signal()?).await
@@ -109,12 +112,17 @@ async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<()> 
             let link = setup::new_link(&app).await?;
             print(link.as_deref().unwrap_or("the vault has an administrator: no setup link is needed"))
         }
+        Command::Projections(command) => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            return read_models::run(command, &app).await;
+        }
         Command::Users(Users::Create { email, role }) => {
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
             let password = create_user(&app, &email, role).await?;
             print(&format!("temporary password, good for 24 hours: {}", password.expose()))
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn print(line: &str) -> anyhow::Result<()> {

@@ -60,11 +60,8 @@ impl Roles {
         }
         let rebuilds = subscriptions.clone().carry_on_rebuilds(projections::all(), stop);
         self.start("rebuilds", rebuilds.map(Ok));
-        let parts = processes::Parts {
-            subscriptions,
-            blobs: app.blobs.clone(),
-            freshness: app.freshness.clone(),
-        };
+        let parts =
+            processes::Parts { subscriptions, blobs: app.blobs.clone(), freshness: app.freshness.clone() };
         for (name, run) in processes::all(&parts, &self.stop) {
             self.start(name, run.map(Ok));
         }

@@ -4,6 +4,7 @@
 //! roles it is for in `security` (none: it is public), and a line below.
 
 pub mod accounts;
+pub mod admin;
 pub mod documents;
 pub mod done;
 pub mod extract;
@@ -47,6 +48,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(documents::purge::purge))
         .routes(routes!(documents::history::history))
         .routes(routes!(quotas::get::get))
+        .routes(routes!(admin::list_projections::list))
+        .routes(routes!(admin::rebuild_projection::rebuild))
 }
 
 /// The whole server.
