@@ -97,7 +97,8 @@ BEGIN
              CONSTRAINT one_generation CHECK (generation = %2$s))', projection, new_generation);
     SELECT pg_get_constraintdef(oid) INTO STRICT primary_key
     FROM pg_constraint WHERE conrelid = format('public.%I', projection)::regclass AND contype = 'p';
-    EXECUTE format('ALTER TABLE filling.%I ADD %s', projection, primary_key);
+    EXECUTE format('ALTER TABLE filling.%I ADD CONSTRAINT %I %s',
+                   projection, format('%s_g%s_pkey', projection, new_generation), primary_key);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON filling.%I TO docuvault_app', projection);
 
     INSERT INTO public.checkpoints (name, generation, holder, leased_until)

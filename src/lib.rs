@@ -16,6 +16,7 @@ pub mod inspection;
 pub mod migrate;
 pub mod nats;
 pub mod processes;
+pub mod read_models;
 pub mod relay;
 pub mod roles;
 pub mod serve;

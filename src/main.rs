@@ -13,7 +13,7 @@ use docuvault::auth::setup;
 use docuvault::config::{Config, DatabaseUrl, Environment, log_filter};
 use docuvault::consumers::dead_letters as letters;
 use docuvault::roles::ProcessRole;
-use docuvault::{doctor, inspection, migrate, serve, standalone, telemetry};
+use docuvault::{doctor, inspection, migrate, read_models, serve, standalone, telemetry};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -94,6 +94,9 @@ enum Command {
         #[arg(long)]
         after_restore: bool,
     },
+    /// Read models: how they stand, building them anew
+    #[command(subcommand)]
+    Projections(read_models::Command),
 }
 
 #[derive(Subcommand)]
@@ -166,6 +169,10 @@ async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<Exit
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
             let link = setup::new_link(&app).await?;
             print(link.as_deref().unwrap_or("the vault has an administrator: no setup link is needed"))?;
+        }
+        Command::Projections(command) => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            return read_models::run(command, &app).await;
         }
         Command::Users(Users::Create { email, role }) => {
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;

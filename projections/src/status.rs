@@ -48,6 +48,18 @@ pub enum State {
     Waiting,
 }
 
+impl State {
+    /// As in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Rebuilding => "rebuilding",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
 /// How far a rebuild has come.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Progress {

@@ -4,6 +4,7 @@
 //! roles it is for in `security` (none: it is public), and a line below.
 
 pub mod accounts;
+pub mod admin;
 mod api_docs;
 pub mod dead_letters;
 pub mod documents;
@@ -55,6 +56,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quotas::get::get))
         .routes(routes!(dead_letters::list::list))
         .routes(routes!(dead_letters::retry::retry))
+        .routes(routes!(admin::list_projections::list))
+        .routes(routes!(admin::rebuild_projection::rebuild))
 }
 
 /// Liveness and readiness alone, for processes that answer no other requests.
