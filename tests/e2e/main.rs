@@ -4,6 +4,7 @@
 mod client;
 mod faults;
 mod matrix;
+mod read_models;
 mod replay;
 #[cfg(test)]
 mod s3_contract;
