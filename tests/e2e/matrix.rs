@@ -86,6 +86,10 @@ async fn every_route_refuses_whoever_has_no_business_there() {
             let (status, _) = call(&vault, route, Some(&auditor.token), id).await;
             assert_eq!(status, 403, "{name} as auditor");
         }
+        if route.path.starts_with("/api/v1/admin") {
+            let (status, _) = call(&vault, route, Some(&stranger.token), id).await;
+            assert_eq!(status, 403, "{name} as user");
+        }
         if route.path.contains("{id}") {
             for other in [&stranger, &admin] {
                 let foreign = call(&vault, route, Some(&other.token), id).await;
