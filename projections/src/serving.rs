@@ -17,13 +17,9 @@ pub struct Serving {
 impl Serving {
     /// Of the projection `name`; `None`: no migration knows it.
     pub async fn of(pool: &PgPool, name: &str) -> Result<Option<Self>, sqlx::Error> {
-        sqlx::query_as!(
-            Serving,
-            "SELECT generation, version FROM serving_projections WHERE name = $1",
-            name
-        )
-        .fetch_optional(pool)
-        .await
+        sqlx::query_as!(Serving, "SELECT generation, version FROM serving_projections WHERE name = $1", name)
+            .fetch_optional(pool)
+            .await
     }
 }
 

@@ -54,8 +54,6 @@ pub(crate) async fn project(vault: &Vault, position: i64) {
         let from = checkpoint.position();
         let events = vault.store.read(from, position - from).await.unwrap();
         let fold = projection.as_ref();
-        assert!(
-            projections::project(&vault.store, fold, &mut checkpoint, &events, position).await.unwrap()
-        );
+        assert!(projections::project(&vault.store, fold, &mut checkpoint, &events, position).await.unwrap());
     }
 }

@@ -54,7 +54,7 @@ pub async fn find(
     owner: UserId,
     document: DocumentId,
 ) -> Result<Option<DocumentRow>, sqlx::Error> {
-    rows!(serving ["document_id = $1 AND owner_id = $2"], document.0, owner.0).fetch_optional(pool).await
+    rows!(serving["document_id = $1 AND owner_id = $2"], document.0, owner.0).fetch_optional(pool).await
 }
 
 /// One page. Each sort walks an index of its own from the cursor on.
@@ -97,14 +97,14 @@ pub async fn expired_uploads(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<DocumentRow>, sqlx::Error> {
-    rows!(serving ["status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"], now, limit)
+    rows!(serving["status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"], now, limit)
         .fetch_all(pool)
         .await
 }
 
 /// Uploads that wait to be hashed, the oldest first.
 pub async fn verifying(pool: &PgPool, limit: i64) -> Result<Vec<DocumentRow>, sqlx::Error> {
-    rows!(serving ["status = 'verifying' ORDER BY position LIMIT $1"], limit).fetch_all(pool).await
+    rows!(serving["status = 'verifying' ORDER BY position LIMIT $1"], limit).fetch_all(pool).await
 }
 
 /// Those of `keys` that belong to a listed document.

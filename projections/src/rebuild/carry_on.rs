@@ -33,7 +33,9 @@ impl Subscriptions {
                 // A fold that this release does not have is another release's to drive.
                 let Some(fold) = fold_of(projection, rebuild.version) else { return Ok(()) };
                 let holder = Holder::new(self.store.clock(), false);
-                let Some(mut drive) = rebuild.take_up(&self.store, fold, holder).await? else { return Ok(()) };
+                let Some(mut drive) = rebuild.take_up(&self.store, fold, holder).await? else {
+                    return Ok(());
+                };
                 match stop.run_until_cancelled(drive.build()).await {
                     Some(Ok(())) => drive.swap().await?,
                     Some(Err(error)) => {

@@ -156,10 +156,12 @@ impl Drive {
         let name = self.projection.name();
         let mut tx = self.store.pool().begin().await?;
         // In this order everywhere: the serving row, then checkpoints.
-        let old =
-            sqlx::query_scalar!("SELECT generation FROM serving_projections WHERE name = $1 FOR UPDATE", name)
-                .fetch_one(&mut *tx)
-                .await?;
+        let old = sqlx::query_scalar!(
+            "SELECT generation FROM serving_projections WHERE name = $1 FOR UPDATE",
+            name
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         if !self.checkpoint.lock(&mut tx).await? {
             bail!("the rebuild was cancelled, or is driven by another process now");
         }

@@ -197,9 +197,8 @@ async fn a_leader_that_is_paused_in_a_transaction_does_not_keep_its_successor_wa
     let mut transaction = paused.begin(vault.pool()).await.unwrap().unwrap();
 
     let began = tokio::time::Instant::now();
-    let taken_over = async {
-        while Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().is_none() {}
-    };
+    let taken_over =
+        async { while Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().is_none() {} };
     timeout(PATIENCE, taken_over).await.expect("somebody takes over");
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     sqlx::query("SELECT").execute(&mut *transaction).await.unwrap_err();

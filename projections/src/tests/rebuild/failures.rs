@@ -5,11 +5,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{assert_equal_to_fresh_folds, begin, generation, rebuild, until};
 use crate::document_listing::DocumentListing;
-use crate::user_directory::UserDirectory;
 use crate::fixture::Vault;
 use crate::tests::folds::random_history;
 use crate::tests::notes::Notes;
 use crate::tests::subscription::subscriptions;
+use crate::user_directory::UserDirectory;
 use crate::{Checkpoint, Holder, Projection, Rebuild, State, Status, skip};
 
 async fn status(pool: &PgPool, name: &str) -> Status {

@@ -33,11 +33,13 @@ async fn generation(pool: &PgPool, name: &str) -> i64 {
 
 /// How many tables hold rows of the projection `name`, in whatever state.
 async fn tables(pool: &PgPool, name: &str) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ ('^' || $1 || '(_g[0-9]+)?$')")
-        .bind(name)
-        .fetch_one(pool)
-        .await
-        .unwrap()
+    sqlx::query_scalar(
+        "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ ('^' || $1 || '(_g[0-9]+)?$')",
+    )
+    .bind(name)
+    .fetch_one(pool)
+    .await
+    .unwrap()
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

@@ -37,13 +37,8 @@ async fn lists_are_never_empty_and_never_stale_during_rebuilds(pool: PgPool) {
                 documents += 1;
                 let position = vault.store.head().await.unwrap();
                 assert_eq!(freshness.wait(position, PATIENCE).await, [""; 0]);
-                let query = ListQuery {
-                    owner,
-                    shelf: Shelf::Active,
-                    sort: Sort::default(),
-                    after: None,
-                    limit: 200,
-                };
+                let query =
+                    ListQuery { owner, shelf: Shelf::Active, sort: Sort::default(), after: None, limit: 200 };
                 let page = document_listing::list(vault.pool(), &query).await.unwrap();
                 assert_eq!(page.rows.len(), documents.min(200));
                 let usage = crate::quota_usage::find(vault.pool(), owner).await.unwrap().unwrap();
@@ -110,7 +105,10 @@ async fn a_long_reader_delays_nothing(pool: PgPool) {
 async fn an_idle_transaction_stops_neither_projections_nor_rebuilds(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let mut idle = pool.begin().await.unwrap();
-    sqlx::query("SELECT pg_current_xact_id(), (SELECT count(*) FROM events)").execute(&mut *idle).await.unwrap();
+    sqlx::query("SELECT pg_current_xact_id(), (SELECT count(*) FROM events)")
+        .execute(&mut *idle)
+        .await
+        .unwrap();
     random_history(&vault, 60).await;
     let stop = CancellationToken::new();
     for projection in crate::all() {
@@ -156,7 +154,8 @@ async fn a_page_of_a_long_list_reads_a_handful_of_blocks(pool: PgPool) {
         SELECT 1, md5(n::text)::uuid, md5((n % 2)::text)::uuid, 'n', 'n' || n, 'text/plain', n, '', NULL, 'active', 1,
                now() + n * interval '1 s', now(), now(), md5(n::text)::uuid, 'k' || n, now(), n
         FROM generate_series(1, 40000) n";
-    let columns = "generation, document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id, status,
+    let columns =
+        "generation, document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id, status,
         version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position";
     sqlx::query(&fill.replace("document_listing\n", &format!("document_listing ({columns})\n")))
         .execute(&pool)

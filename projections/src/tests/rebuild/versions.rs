@@ -35,10 +35,7 @@ async fn a_new_version_is_prepared_beside_the_old_one_and_takes_over_at_its_star
 
     tokio::spawn(subscriptions(&vault.store, &new_stop).project(new[0].clone(), new_stop.clone()));
     vault.register("third@example.org", 100).await;
-    until("the previous fold serves", async || {
-        Notes::served(&pool).await == [(1, 1), (3, 1), (5, 1)]
-    })
-    .await;
+    until("the previous fold serves", async || Notes::served(&pool).await == [(1, 1), (3, 1), (5, 1)]).await;
     tokio::spawn(subscriptions(&vault.store, &new_stop).carry_on_rebuilds(new, new_stop.clone()));
     until("it swaps", async || Notes::served(&pool).await == [(1, 2), (3, 2), (5, 2)]).await;
     vault.register("fourth@example.org", 100).await;
@@ -52,7 +49,10 @@ async fn a_new_version_is_prepared_beside_the_old_one_and_takes_over_at_its_star
 async fn a_release_without_the_fold_that_serves_touches_nothing(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     Notes::migrate(&pool).await;
-    sqlx::query("UPDATE serving_projections SET version = 2 WHERE name = 'notes'").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE serving_projections SET version = 2 WHERE name = 'notes'")
+        .execute(&pool)
+        .await
+        .unwrap();
     vault.register("first@example.org", 100).await;
     let stop = CancellationToken::new();
     let old: Arc<dyn Projection> = Notes::new(1);
