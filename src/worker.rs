@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use metrics_exporter_prometheus::PrometheusHandle;
+use projections::Subscriptions;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -20,10 +21,12 @@ use crate::{consumers, http, processes, relay};
 /// How long the roles get to finish what they are at.
 const STOP_TIME: Duration = Duration::from_secs(15);
 
-/// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered.
+/// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered. `alone`:
+/// no other process can be at work on this database.
 pub(crate) async fn run(
     config: Config,
     roles: ProcessRoles,
+    alone: bool,
     sockets: Sockets,
     figures: PrometheusHandle,
     shutdown: CancellationToken,
@@ -36,7 +39,7 @@ pub(crate) async fn run(
         "metrics",
         serve_metrics(sockets.metrics, figures, http::health_routes(&app), tasks.stop.clone()),
     );
-    tasks.start_subscribers(&app, &roles);
+    tasks.start_subscribers(&app, &roles, alone);
     if let Some(socket) = sockets.api {
         tasks.start("api", http::serve(socket, http::router(&app), tasks.stop.clone()));
         setup::announce_link(&app).await?;
@@ -65,18 +68,21 @@ impl Tasks {
         });
     }
 
-    fn start_subscribers(&mut self, app: &Arc<App>, roles: &ProcessRoles) {
+    fn start_subscribers(&mut self, app: &Arc<App>, roles: &ProcessRoles, alone: bool) {
         let (store, stop) = (app.store.clone(), self.stop.clone());
         let head = store.watch(stop.clone());
+        self.run("lag", projections::observe(store.pool().clone(), stop.clone()));
+        let subscriptions = Subscriptions { head: head.clone(), store: store.clone(), alone };
         if roles.has(ProcessRole::Projector) {
             for projection in projections::all() {
                 let (name, stop) = (projection.name(), stop.clone());
-                self.run(name, projections::run(projection, store.clone(), head.clone(), stop));
+                self.run(name, subscriptions.clone().project(projection, stop));
             }
+            self.run("rebuilds", subscriptions.clone().carry_on_rebuilds(projections::all(), stop.clone()));
         }
         if roles.has(ProcessRole::Sweeper) {
             let (blobs, freshness) = (app.blobs.clone(), app.freshness.clone());
-            let parts = processes::Parts { store: store.clone(), blobs, head: head.clone(), freshness };
+            let parts = processes::Parts { subscriptions, blobs, freshness };
             for (name, run) in processes::all(&parts, &stop) {
                 self.run(name, run);
             }

@@ -52,7 +52,7 @@ pub(super) async fn run(parts: Parts, stop: CancellationToken) {
     let forever = async {
         loop {
             ticks.tick().await;
-            match sweep(&parts.store, &parts.blobs, Ages::default()).await {
+            match sweep(&parts.subscriptions.store, &parts.blobs, Ages::default()).await {
                 Ok(swept) => tracing::info!(?swept, "swept"),
                 Err(error) => tracing::warn!(error = format!("{error:#}"), "the sweep was cut short"),
             }

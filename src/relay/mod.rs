@@ -15,7 +15,7 @@ use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
 use event_store::{EventStore, LogHead};
 use metrics::gauge;
-use projections::Checkpoint;
+use projections::{Checkpoint, Holder};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +39,8 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let jetstream = nats::connect(&config, nats::RELAY, WINDOW).await?;
-    let mut relay = Relay { store, head, jetstream, durables, position: 0 };
+    let holder = Holder::new(store.clock(), false);
+    let mut relay = Relay { store, head, jetstream, durables, holder, position: 0 };
     let forever = async {
         loop {
             if let Err(error) = relay.follow().await {
@@ -58,6 +59,7 @@ struct Relay {
     head: LogHead,
     jetstream: Context,
     durables: Vec<Durable>,
+    holder: Holder,
     /// Everything up to here is in the stream.
     position: i64,
 }
@@ -65,7 +67,9 @@ struct Relay {
 impl Relay {
     /// Brings the stream in step with the log and keeps it there, until something fails.
     async fn follow(&mut self) -> anyhow::Result<()> {
-        let mut checkpoint = Checkpoint::claim(self.store.pool(), NAME).await?;
+        let Some(mut checkpoint) = Checkpoint::claim(self.store.pool(), NAME, self.holder).await? else {
+            return Ok(());
+        };
         self.position = checkpoint.position();
         let outcome = self.copy(&mut checkpoint).await;
         if let Err(error) = &outcome {

@@ -11,7 +11,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Finding, Report, Verified};
+pub use report::{Finding, Report};
 
 use crate::Source;
 use crate::progress::Progress;

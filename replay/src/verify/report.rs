@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use projections::Comparison;
 use serde::Serialize;
 
 /// Problems told one by one; further ones are only counted.
@@ -19,7 +20,7 @@ pub struct Report {
     /// Problems beyond those.
     pub further_findings: u64,
     pub streams: u64,
-    pub projections: Vec<Verified>,
+    pub projections: Vec<Comparison>,
     pub not_checked: Vec<String>,
 }
 
@@ -29,16 +30,6 @@ pub struct Finding {
     /// Where in the log; `None`: in a read model.
     pub position: Option<i64>,
     pub problem: String,
-}
-
-/// A projection that was compared with a fresh fold.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    pub name: &'static str,
-    /// Its checkpoint: what it was compared at.
-    pub position: i64,
-    pub rows: i64,
-    pub equal: bool,
 }
 
 impl Report {
@@ -96,7 +87,7 @@ impl Report {
             writeln!(out, "  and {} more", self.further_findings)?;
         }
         writeln!(out, "\nchecked:\n  the log, positions 1 to {} in {} streams", self.head, self.streams)?;
-        for Verified { name, position, rows, equal } in &self.projections {
+        for Comparison { name, position, rows, equal, .. } in &self.projections {
             let verdict = if *equal { "equal to a fresh fold" } else { "NOT equal to a fresh fold" };
             writeln!(out, "  {name}, {rows} rows at position {position}: {verdict}")?;
         }

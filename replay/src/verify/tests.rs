@@ -1,3 +1,4 @@
+use projections::Subscriptions;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -67,9 +68,10 @@ async fn an_honest_vault_is_sound(pool: PgPool) {
 async fn it_runs_beside_a_live_server(pool: PgPool) {
     let past = Past::new(&pool).await;
     let stop = CancellationToken::new();
-    let head = past.vault.store.watch(stop.clone());
+    let store = past.vault.store.clone();
+    let subscriptions = Subscriptions { head: store.watch(stop.clone()), store, alone: true };
     for projection in projections::all() {
-        tokio::spawn(projections::run(projection, past.vault.store.clone(), head.clone(), stop.clone()));
+        tokio::spawn(subscriptions.clone().project(projection, stop.clone()));
     }
     let writing = async {
         for number in 0..60 {
@@ -179,7 +181,8 @@ async fn a_forged_row_with_the_right_hash_is_named(pool: PgPool) {
         ("UserRegistered", 3, "PasswordChanged", r#"{"PasswordChanged":{}}"#, "sequence 3 of its stream"),
         ("SpaceReserved", 9, "QuotaOpened", r#"{"QuotaOpened":{"limit":5}}"#, "cannot happen to this quota"),
     ] {
-        sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER ALL; TRUNCATE events, user_keys, checkpoints, document_listing, document_history, quota_usage, user_directory")
+        sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER ALL; TRUNCATE events, user_keys, document_listing, document_history, quota_usage, user_directory;
+                UPDATE checkpoints SET position = 0")
             .execute(&pool)
             .await
             .unwrap();

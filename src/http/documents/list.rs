@@ -6,6 +6,7 @@ use projections::document_listing::{self, Cursor, ListQuery, Shelf, Sort};
 use serde::Deserialize;
 
 use super::document::Document;
+use super::search::search;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::extract::{Member, Params};
@@ -18,7 +19,10 @@ use crate::http::page::{Limit, Page};
 pub struct Filter {
     /// `active` (default), `trashed` or `pending`
     status: Option<String>,
-    /// `name`, `created_at`, `updated_at` or `size`; `-` in front for descending order; default `-created_at`
+    /// Words to find in names and texts, all of them; the last one may be unfinished. Case and accents do not matter
+    q: Option<String>,
+    /// `name`, `created_at`, `updated_at` or `size`; `-` in front for descending order; default `-created_at`, and with
+    /// `q` the best first
     sort: Option<String>,
     /// 1 to 200, default 50
     #[serde(default)]
@@ -36,6 +40,13 @@ pub async fn list(
     member: Member,
     Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Document>>, ApiError> {
+    if let Some(q) = filter.q.clone() {
+        let (sorted, cursor) = (filter.sort.is_some(), filter.cursor.clone());
+        let query = Filter { cursor: None, ..filter }.of(&member)?;
+        let page = search(&app, &q, query, sorted, cursor.as_deref()).await?;
+        let items = page.hits.into_iter().map(Document::from).collect();
+        return Ok(Json(Page { items, next_cursor: page.next }));
+    }
     let query = filter.of(&member)?;
     let page = document_listing::list(app.store.pool(), &query).await?;
     let next = page.next.map(|cursor| cursor.to_text()).transpose().map_err(anyhow::Error::from)?;
@@ -56,6 +67,7 @@ impl Filter {
             owner: member.user_id,
             shelf: status.unwrap_or_default(),
             sort,
+            matching: None,
             after: after.map_err(|error| invalid("cursor", &error))?,
             limit: self.limit.0,
         })
