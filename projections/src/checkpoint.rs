@@ -86,6 +86,16 @@ impl Checkpoint {
         Ok(row.map(|row| Self { name, generation, position: row.position, epoch: row.epoch }))
     }
 
+    /// How far one generation of a projection is; 0 when it is no more.
+    pub async fn standing(pool: &PgPool, name: &str, generation: i64) -> Result<i64, sqlx::Error> {
+        let position = sqlx::query_scalar!(
+            "SELECT position FROM checkpoints WHERE name = $1 AND generation = $2",
+            name,
+            generation
+        );
+        Ok(position.fetch_optional(pool).await?.unwrap_or(0))
+    }
+
     pub const fn name(&self) -> &'static str {
         self.name
     }

@@ -80,6 +80,7 @@ fn obsolete(event: &RecordedEvent) -> anyhow::Result<Vec<StoredObject>> {
         }
         DocumentEvent::UploadRequested(_)
         | DocumentEvent::VerificationStarted { .. }
+        | DocumentEvent::DocumentInspected { .. }
         | DocumentEvent::DocumentRenamed { .. }
         | DocumentEvent::DocumentTrashed { .. }
         | DocumentEvent::DocumentRestored { .. } => Vec::new(),

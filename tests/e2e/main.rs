@@ -3,6 +3,7 @@
 
 mod client;
 mod faults;
+mod load;
 mod matrix;
 mod read_models;
 mod replay;

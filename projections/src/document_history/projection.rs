@@ -1,5 +1,6 @@
 //! The fold: the only writer of `document_history`. Each event is a row.
 
+use aggregates::document::Inspection;
 use aggregates::{Document, DocumentEvent, Event, Name, Personal};
 use cqrs_es::{Aggregate, DomainEvent};
 use event_store::RecordedEvent;
@@ -108,6 +109,18 @@ pub fn changes(event: &DocumentEvent) -> Value {
         DocumentEvent::UploadCompleted { version, bytes, .. } => {
             changes.insert("version".into(), json!(version));
             changes.insert("size".into(), json!(bytes));
+        }
+        DocumentEvent::DocumentInspected { content_type, inspection, .. } => {
+            changes.insert("content_type".into(), json!(content_type));
+            match inspection {
+                Inspection::TextExtracted { language, characters, .. } => {
+                    changes.insert("language".into(), json!(language));
+                    changes.insert("characters".into(), json!(characters));
+                }
+                Inspection::NotInspected { reason } => {
+                    changes.insert("not_inspected".into(), json!(reason));
+                }
+            }
         }
         DocumentEvent::UploadRejected { reason, .. } => {
             changes.insert("reason".into(), json!(reason));

@@ -79,10 +79,17 @@ fn apply(rows: &mut HashMap<Uuid, DocumentRow>, id: Uuid, event: &RecordedEvent,
         return;
     }
     let Some(row) = rows.get_mut(&id) else { return };
-    row.updated_at = event.recorded_at;
     row.position = event.position;
+    // A look into the bytes changes nothing for people: it must not get between them and their entity tag.
+    if let DocumentEvent::DocumentInspected { content_type, inspection, .. } = change {
+        row.sniffed_type = Some(content_type.clone());
+        row.derived_key = inspection.key().map(str::to_owned);
+        return;
+    }
+    row.updated_at = event.recorded_at;
+    row.revision += 1;
     match change {
-        DocumentEvent::UploadRequested(_) => {}
+        DocumentEvent::UploadRequested(_) | DocumentEvent::DocumentInspected { .. } => {}
         DocumentEvent::VerificationStarted { .. } => row.status = Status::Verifying,
         DocumentEvent::UploadCompleted { version, bytes, .. } => {
             row.status = Status::Active;
@@ -123,8 +130,11 @@ fn requested(id: Uuid, event: &RecordedEvent, request: &UploadRequest) -> Docume
         uploaded_at: None,
         upload_id: request.upload_id.0,
         object_key: request.object_key.clone(),
+        sniffed_type: None,
+        derived_key: None,
         expires_at: request.expires_at,
         position: event.position,
+        revision: 1,
     }
 }
 
@@ -137,15 +147,17 @@ async fn upsert(tx: &mut PgConnection, generation: i64, rows: &[DocumentRow]) ->
         rows.iter().map(of).collect()
     }
     sqlx::query!(
-        "INSERT INTO document_listing (generation, document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id,
-             status, version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position)
-         SELECT $18, * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+        "INSERT INTO document_listing (generation, document_id, owner_id, name, sort_name, content_type, size, sha256,
+             folder_id, status, version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position,
+             sniffed_type, derived_key, revision)
+         SELECT $21, * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
              $8::uuid[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
-             $14::uuid[], $15::text[], $16::timestamptz[], $17::bigint[])
+             $14::uuid[], $15::text[], $16::timestamptz[], $17::bigint[], $18::text[], $19::text[], $20::bigint[])
          ON CONFLICT (generation, document_id) DO UPDATE SET
              name = excluded.name, sort_name = excluded.sort_name, size = excluded.size,
              folder_id = excluded.folder_id, status = excluded.status, version = excluded.version,
-             updated_at = excluded.updated_at, uploaded_at = excluded.uploaded_at, position = excluded.position",
+             updated_at = excluded.updated_at, uploaded_at = excluded.uploaded_at, position = excluded.position,
+             sniffed_type = excluded.sniffed_type, derived_key = excluded.derived_key, revision = excluded.revision",
         &column(rows, |row| row.document_id),
         &column(rows, |row| row.owner_id),
         &column(rows, |row| row.name.as_str()) as &[&str],
@@ -163,6 +175,9 @@ async fn upsert(tx: &mut PgConnection, generation: i64, rows: &[DocumentRow]) ->
         &column(rows, |row| row.object_key.as_str()) as &[&str],
         &column(rows, |row| row.expires_at),
         &column(rows, |row| row.position),
+        &column(rows, |row| row.sniffed_type.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.derived_key.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.revision),
         generation,
     )
     .execute(tx)

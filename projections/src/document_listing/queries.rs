@@ -22,7 +22,7 @@ macro_rules! rows {
             crate::document_listing::DocumentRow,
             r#"SELECT document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id,
                       status AS "status: _", version, created_at, updated_at, uploaded_at, upload_id, object_key,
-                      expires_at, position
+                      expires_at, position, sniffed_type, derived_key, revision
                FROM document_listing WHERE generation = "# $(+ $part)+ $(, $argument)*
         )
     };
@@ -113,6 +113,23 @@ pub async fn known_keys(pool: &PgPool, keys: &[String]) -> Result<Vec<String>, s
         "SELECT object_key FROM document_listing
          WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_listing')
            AND object_key = ANY($1)",
+        keys
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// Those of `keys` that hold the text of one of `documents`.
+pub async fn known_derived_keys(
+    pool: &PgPool,
+    documents: &[Uuid],
+    keys: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT derived_key AS "key!" FROM document_listing
+           WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_listing')
+             AND document_id = ANY($1) AND derived_key = ANY($2)"#,
+        documents,
         keys
     )
     .fetch_all(pool)
