@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aggregates::Role;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use docuvault::app::App;
 use docuvault::auth::create_user::create_user;
 use docuvault::auth::setup;
 use docuvault::config::{Config, DatabaseUrl, Environment, log_filter};
+use docuvault::roles::ProcessRole;
 use docuvault::{migrate, serve, standalone, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -36,11 +37,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run everything in one: a private PostgreSQL, an S3 endpoint and the vault
+    /// Run everything in one: a private PostgreSQL and nats-server, an S3 endpoint and the vault
     ///
-    /// Needs the PostgreSQL binaries (15 or newer) on this machine and nothing else. All that it writes is in
+    /// Needs the binaries of PostgreSQL (15 or newer) and nats-server (2.12 or newer) on this machine. All that it writes is in
     /// the data directory. Prints "docuvault ready at URL" when it answers. Ctrl-C or SIGTERM stops it.
-    /// Ignores DATABASE_* and S3_* of the environment and honours the rest.
+    /// Ignores DATABASE_*, NATS_URL and S3_* of the environment and honours the rest.
     Standalone {
         /// The data directory, made when absent
         #[arg(long, default_value = "./data", value_name = "DIR")]
@@ -52,8 +53,15 @@ enum Command {
         #[arg(long, value_name = "IP:PORT")]
         s3_listen: Option<SocketAddr>,
     },
-    /// Run the vault against an existing PostgreSQL and S3 store, named by DATABASE_URL and S3_*
-    Serve,
+    /// Run the vault, or some roles of it, against an existing PostgreSQL, NATS and S3 store
+    ///
+    /// They are named by DATABASE_URL, NATS_URL and S3_*. Any number of processes may have the same role. A process
+    /// without the role api answers no requests; each serves /metrics, /healthz and /readyz at DOCUVAULT_METRICS_LISTEN.
+    Serve {
+        /// What this process does
+        #[arg(long, value_delimiter = ',', value_name = "ROLE,…", default_values_t = ProcessRole::value_variants().to_vec())]
+        roles: Vec<ProcessRole>,
+    },
     /// Bring the schema of DATABASE_MIGRATE_URL up to this release
     Migrate,
     /// Print a new setup link while nobody administers the vault; the one before dies
@@ -102,7 +110,9 @@ async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<()> 
             let options = standalone::Options { data, listen, s3_listen };
             standalone::run(options, environment, stop_signal()?).await
         }
-        Command::Serve => serve::run(Config::from_env(&environment)?, stop_signal()?).await,
+        Command::Serve { roles } => {
+            serve::run(Config::from_env(&environment)?, roles.into_iter().collect(), stop_signal()?).await
+        }
         Command::Migrate => migrate::run(&DatabaseUrl::migrations(&environment)?).await,
         Command::SetupLink => {
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;

@@ -1,4 +1,4 @@
-//! `docuvault serve`: the roles of this process against an external PostgreSQL and S3 store.
+//! `docuvault serve`: the roles of this process against an external PostgreSQL, NATS and S3 store.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -8,55 +8,61 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{Config, NatsConfig};
 use crate::failure::Failure;
-use crate::telemetry::{install_metrics, serve_metrics};
+use crate::roles::{ProcessRole, ProcessRoles};
+use crate::telemetry::install_metrics;
 use crate::worker;
 
 /// What a process listens on, bound before anything else so that a taken port is known at once.
 pub(crate) struct Sockets {
-    pub(crate) api: TcpListener,
+    /// `None`: this process answers no requests.
+    pub(crate) api: Option<TcpListener>,
     pub(crate) metrics: TcpListener,
 }
 
 /// Runs until `shutdown`.
-pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let sockets = Sockets {
-        api: bind(config.http.listen, "DOCUVAULT_LISTEN").await?,
-        metrics: bind(config.http.metrics_listen, "DOCUVAULT_METRICS_LISTEN").await?,
+pub async fn run(config: Config, roles: ProcessRoles, shutdown: CancellationToken) -> anyhow::Result<()> {
+    if roles.need_nats() && config.nats.is_none() {
+        return Err(NatsConfig::missing().into());
+    }
+    let api = match roles.has(ProcessRole::Api) {
+        true => Some(bind(config.http.listen, "DOCUVAULT_LISTEN").await?),
+        false => None,
     };
-    with_sockets(config, sockets, shutdown).await
+    let sockets =
+        Sockets { api, metrics: bind(config.http.metrics_listen, "DOCUVAULT_METRICS_LISTEN").await? };
+    with_sockets(config, roles, sockets, shutdown).await
 }
 
 /// Runs the roles and serves their figures until `shutdown`; says when they are ready.
 pub(crate) async fn with_sockets(
     config: Config,
+    roles: ProcessRoles,
     sockets: Sockets,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let metrics = install_metrics()?;
+    let figures = install_metrics()?;
     let public_url = config.http.public_url.clone();
+    let role_names = (!roles.has(ProcessRole::Api)).then(|| roles.to_string());
     let (ready, is_ready) = oneshot::channel();
     let announced = async {
         // The sender is gone when the worker ended before it was ready; its own result says why.
         if is_ready.await.is_ok() {
-            announce(&public_url);
+            announce(&public_url, role_names.as_deref());
         }
         Ok(())
     };
-    tokio::try_join!(
-        serve_metrics(sockets.metrics, metrics, shutdown.clone()),
-        worker::run(config, sockets.api, shutdown, ready),
-        announced,
-    )?;
+    tokio::try_join!(worker::run(config, roles, sockets, figures, shutdown, ready), announced)?;
     Ok(())
 }
 
-/// Tells the person at the keyboard, and scripts that wait for it, that requests are answered.
-fn announce(public_url: &Url) {
+/// Tells the person at the keyboard, and scripts that wait for it, that requests are answered, or that these roles run.
+fn announce(public_url: &Url, roles: Option<&str>) {
     let origin = public_url.as_str().trim_end_matches('/');
+    let line = roles.map_or_else(|| format!("ready at {origin}"), |roles| format!("ready as {roles}"));
     // Nobody may be reading: no reason to stop.
-    let _ = writeln!(std::io::stdout(), "docuvault ready at {origin}");
+    let _ = writeln!(std::io::stdout(), "docuvault {line}");
 }
 
 /// Takes the address or says which setting to change.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tokio::net::TcpListener;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -12,61 +12,85 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::setup;
 use crate::config::Config;
-use crate::{http, processes};
+use crate::roles::{ProcessRole, ProcessRoles};
+use crate::serve::Sockets;
+use crate::telemetry::serve_metrics;
+use crate::{consumers, http, processes, relay};
 
 /// How long the roles get to finish what they are at.
 const STOP_TIME: Duration = Duration::from_secs(15);
 
 /// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered.
-pub async fn run(
+pub(crate) async fn run(
     config: Config,
-    api: TcpListener,
+    roles: ProcessRoles,
+    sockets: Sockets,
+    figures: PrometheusHandle,
     shutdown: CancellationToken,
     ready: oneshot::Sender<()>,
 ) -> anyhow::Result<()> {
-    let mut roles = Roles { tasks: JoinSet::new(), stop: shutdown.child_token() };
-    let app = Box::pin(App::build(config, roles.stop.clone())).await?;
+    let mut tasks = Tasks { tasks: JoinSet::new(), stop: shutdown.child_token() };
+    let app = Box::pin(App::build(config, tasks.stop.clone())).await?;
 
-    roles.start_subscribers(&app);
-    roles.start("api", http::serve(api, http::router(&app), roles.stop.clone()));
-    setup::announce_link(&app).await?;
+    tasks.start(
+        "metrics",
+        serve_metrics(sockets.metrics, figures, http::health_routes(&app), tasks.stop.clone()),
+    );
+    tasks.start_subscribers(&app, &roles);
+    if let Some(socket) = sockets.api {
+        tasks.start("api", http::serve(socket, http::router(&app), tasks.stop.clone()));
+        setup::announce_link(&app).await?;
+    }
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
-    roles.finish().await
+    tasks.finish().await
 }
 
 /// The tasks of this process, each with its name.
-struct Roles {
+struct Tasks {
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
     stop: CancellationToken,
 }
 
-impl Roles {
-    fn start(&mut self, name: &'static str, role: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
-        self.tasks.spawn(async move { (name, role.await) });
+impl Tasks {
+    fn start(&mut self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, task.await) });
     }
 
-    fn start_subscribers(&mut self, app: &Arc<App>) {
-        let head = app.store.watch(self.stop.clone());
-        for projection in projections::all() {
-            let run =
-                projections::run(projection.clone(), app.store.clone(), head.clone(), self.stop.clone());
-            self.start(projection.name(), async {
-                run.await;
-                Ok(())
-            });
+    /// As [`Self::start`], for what cannot fail.
+    fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.start(name, async {
+            task.await;
+            Ok(())
+        });
+    }
+
+    fn start_subscribers(&mut self, app: &Arc<App>, roles: &ProcessRoles) {
+        let (store, stop) = (app.store.clone(), self.stop.clone());
+        let head = store.watch(stop.clone());
+        if roles.has(ProcessRole::Projector) {
+            for projection in projections::all() {
+                let (name, stop) = (projection.name(), stop.clone());
+                self.run(name, projections::run(projection, store.clone(), head.clone(), stop));
+            }
         }
-        let parts = processes::Parts {
-            store: app.store.clone(),
-            blobs: app.blobs.clone(),
-            head,
-            freshness: app.freshness.clone(),
-        };
-        for (name, run) in processes::all(&parts, &self.stop) {
-            self.start(name, async {
-                run.await;
-                Ok(())
-            });
+        if roles.has(ProcessRole::Sweeper) {
+            let (blobs, freshness) = (app.blobs.clone(), app.freshness.clone());
+            let parts = processes::Parts { store: store.clone(), blobs, head: head.clone(), freshness };
+            for (name, run) in processes::all(&parts, &stop) {
+                self.run(name, run);
+            }
+        }
+        let Some(nats) = &app.config.nats else { return };
+        if roles.has(ProcessRole::Relay) {
+            let durables = consumers::durables(app);
+            self.start(relay::NAME, relay::run(store.clone(), head, nats.clone(), durables, stop.clone()));
+        }
+        for consumer in consumers::all(app) {
+            if roles.run_consumer(consumer.name()) {
+                let name = consumer.name();
+                self.start(name, consumers::run(consumer, store.clone(), nats.clone(), stop.clone()));
+            }
         }
     }
 

@@ -156,6 +156,26 @@ impl EventStore {
         open.collect()
     }
 
+    /// The rows at these positions, as far as there are any.
+    pub async fn read_at(&self, positions: &[i64]) -> Result<HashMap<i64, RawEvent>, StoreError> {
+        let events = sqlx::query_as!(
+            RawEvent,
+            r#"SELECT position, event_id, owner_id, aggregate_type, aggregate_id, sequence, event_type, event_version,
+                      payload::text AS "payload!", metadata::text AS "metadata!", recorded_at, leaf_hash
+               FROM events WHERE position = ANY($1)"#,
+            positions
+        )
+        .fetch_all(self.pool())
+        .await?;
+        Ok(events.into_iter().map(|event| (event.position, event)).collect())
+    }
+
+    /// Which history this log tells: another one after a restore from a backup.
+    pub async fn lineage(&self) -> Result<Uuid, StoreError> {
+        let lineage = sqlx::query_scalar!("SELECT lineage FROM log_identity");
+        Ok(lineage.fetch_one(self.pool()).await?)
+    }
+
     /// The newest position of the log; 0 when it is empty.
     pub async fn head(&self) -> Result<i64, StoreError> {
         let head = sqlx::query_scalar!(r#"SELECT coalesce(max(position), 0) AS "head!" FROM events"#);

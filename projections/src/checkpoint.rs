@@ -72,7 +72,7 @@ impl Checkpoint {
     }
 
     /// Makes it visible that the event after the checkpoint cannot be handled.
-    pub(crate) async fn fail(&self, pool: &PgPool, error: &str) -> Result<(), sqlx::Error> {
+    pub async fn fail(&self, pool: &PgPool, error: &str) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "UPDATE checkpoints SET error = $4, updated_at = clock_timestamp()
              WHERE name = $1 AND position = $2 AND epoch = $3",

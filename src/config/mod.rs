@@ -5,6 +5,7 @@
 mod database_url;
 mod environment;
 mod master_key_file;
+mod nats;
 mod origin;
 mod public_url;
 mod size;
@@ -20,6 +21,7 @@ use url::Url;
 
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
+pub use nats::{NatsConfig, NatsLogin};
 
 /// Where HTTP is served when nobody says otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -49,6 +51,8 @@ pub struct Config {
     /// `DATABASE_URL`: the application's role, `docuvault_app`.
     pub database: DatabaseUrl,
     pub http: HttpConfig,
+    /// `NATS_URL` and `NATS_CREDENTIALS`; `None` when no role of this process needs NATS.
+    pub nats: Option<NatsConfig>,
     pub s3: S3Config,
     pub vault: VaultConfig,
 }
@@ -59,6 +63,7 @@ impl Config {
         Ok(Self {
             database: DatabaseUrl::application(environment)?,
             http: HttpConfig::from_env(environment)?,
+            nats: NatsConfig::from_env(environment)?,
             s3: S3Config::from_env(environment)?,
             vault: VaultConfig::from_env(environment)?,
         })

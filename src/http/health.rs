@@ -1,41 +1,62 @@
 //! Is the process alive, and is what it needs there? Answered for any `Host`, and for nobody in particular.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::blobs::BlobError;
 use crate::error::ApiError;
+use crate::http::extract::NoParams;
 
 /// How it stands.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
+    /// `ok`, `ready`, or `degraded`: requests are answered, but something behind them is behind.
     status: &'static str,
+    /// What is not as it should be: `nats`, or the name of a subscription of the log that is stopped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    degraded: Vec<String>,
 }
+
+/// How long nats-server may take to accept a connection.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
-pub(super) async fn live() -> Json<Health> {
-    Json(Health { status: "ok" })
+pub(super) async fn live(_: NoParams) -> Json<Health> {
+    Json(Health { status: "ok", degraded: Vec::new() })
 }
 
-/// Everything that requests need answers.
+/// Everything that requests need answers. What only delays effects of requests (NATS, a stopped subscription) makes
+/// `degraded` of it, still with 200: taking nodes out of service would not help.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
+pub(super) async fn ready(State(app): State<Arc<App>>, _: NoParams) -> Result<Json<Health>, ApiError> {
     let failed = |part: &str, error: String| ApiError::Unavailable(format!("{part}: {error}"));
-    sqlx::query("SELECT 1")
-        .execute(app.store.pool())
-        .await
-        .map_err(|error| failed("database", error.to_string()))?;
+    let stopped = sqlx::query_scalar!("SELECT name FROM checkpoints WHERE error IS NOT NULL ORDER BY name");
+    let mut degraded =
+        stopped.fetch_all(app.store.pool()).await.map_err(|error| failed("database", error.to_string()))?;
     // No such object: the store has looked.
     match app.blobs.head("readyz").await {
         Ok(_) | Err(BlobError::NotFound) => {}
         Err(error) => return Err(failed("object store", error.to_string())),
     }
-    Ok(Json(Health { status: "ready" }))
+    if !nats_answers(&app).await {
+        degraded.insert(0, "nats".into());
+    }
+    let status = if degraded.is_empty() { "ready" } else { "degraded" };
+    Ok(Json(Health { status, degraded }))
+}
+
+/// True also where no role needs it.
+async fn nats_answers(app: &App) -> bool {
+    let Some(nats) = &app.config.nats else { return true };
+    timeout(PATIENCE, TcpStream::connect(nats.address())).await.is_ok_and(|connected| connected.is_ok())
 }

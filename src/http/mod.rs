@@ -4,6 +4,7 @@
 //! roles it is for in `security` (none: it is public), and a line below.
 
 pub mod accounts;
+mod api_docs;
 pub mod documents;
 pub mod done;
 pub mod extract;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,6 +30,8 @@ pub use server::serve;
 
 use crate::app::App;
 use crate::error::ApiError;
+
+use extract::NoParams;
 
 /// Every route below `/api/v1`.
 fn api() -> OpenApiRouter<Arc<App>> {
@@ -49,17 +53,39 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quotas::get::get))
 }
 
-/// The whole server.
-pub fn router(app: &Arc<App>) -> Router {
-    let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
+/// Liveness and readiness alone, for processes that answer no other requests.
+pub fn health_routes(app: &Arc<App>) -> Router {
+    let (routes, _) =
+        OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready)).split_for_parts();
+    layers::wrap(routes.with_state(app.clone()), app)
+}
+
+/// Every route that is part of the contract, and the document that says so.
+fn described() -> (Router<Arc<App>>, OpenApi) {
+    let (routes, mut document) = OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .nest("/api/v1", api())
         .split_for_parts();
+    openapi::complete(&mut document);
+    (routes, document)
+}
+
+/// The whole server.
+pub fn router(app: &Arc<App>) -> Router {
+    let (routes, document) = described();
+    let document = Arc::new(document);
     let routes = routes
-        .route("/api/openapi.json", get(Json(Arc::new(document))))
+        .route("/api/openapi.json", get(async move |_: NoParams| Json(document)))
+        .merge(api_docs::routes())
         .merge(setup_form::routes())
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
     layers::wrap(routes, app)
+}
+
+/// The OpenAPI document, for tests that hold answers against it.
+#[cfg(test)]
+pub(crate) fn document() -> OpenApi {
+    described().1
 }

@@ -1,5 +1,6 @@
 //! DATA/env: ports and secrets of this vault, kept over restarts and usable by every other command.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::Context;
@@ -13,6 +14,8 @@ const HEADER: &str =
     "# Written by `docuvault standalone` at each start. Use it with --env-file; it holds secrets.\n";
 const BUCKET: &str = "docuvault";
 const REGION: &str = "us-east-1";
+/// As `deploy/nats-server.conf` names them.
+const NATS_CLIENTS: [&str; 4] = ["relay", "audit", "classification", "notification"];
 /// Enough entropy (192 bits) that nobody guesses it; hex, so that it needs no escaping in a URL.
 const SECRET_BYTES: usize = 24;
 
@@ -21,6 +24,13 @@ pub(super) struct Settings {
     variables: Environment,
     app_password: String,
     migrate_password: String,
+    nats: NatsPasswords,
+}
+
+/// The logins of nats-server: the shared one of `NATS_URL`, and one for each client.
+pub(super) struct NatsPasswords {
+    pub(super) shared: String,
+    pub(super) own: Vec<(&'static str, String)>,
 }
 
 impl Settings {
@@ -40,6 +50,7 @@ impl Settings {
             app_password: password_in(&variables, "DATABASE_URL").map_or_else(random_secret, Ok)?,
             migrate_password: password_in(&variables, "DATABASE_MIGRATE_URL")
                 .map_or_else(random_secret, Ok)?,
+            nats: NatsPasswords::load(&variables)?,
             variables,
         })
     }
@@ -83,6 +94,24 @@ impl Settings {
         self.set("DATABASE_MIGRATE_URL", &migrate);
     }
 
+    /// The port of nats-server at its last start.
+    pub(super) fn nats_port(&self) -> Option<u16> {
+        url::Url::parse(&self.variables.text("NATS_URL")?).ok()?.port()
+    }
+
+    /// Writes `NATS_URL` and `NATS_CREDENTIALS` for the port that nats-server now has.
+    pub(super) fn set_nats_port(&mut self, port: u16) {
+        let url = format!("nats://docuvault:{}@127.0.0.1:{port}", self.nats.shared);
+        let own = self.nats.own.iter().map(|(client, password)| format!("{client}:{password}"));
+        let credentials = own.collect::<Vec<_>>().join(",");
+        self.set("NATS_URL", &url);
+        self.set("NATS_CREDENTIALS", &credentials);
+    }
+
+    pub(super) fn nats_passwords(&self) -> &NatsPasswords {
+        &self.nats
+    }
+
     /// Role and password of `DATABASE_URL`.
     pub(super) fn app_login(&self) -> [&str; 2] {
         ["docuvault_app", &self.app_password]
@@ -91,6 +120,21 @@ impl Settings {
     /// Role and password of `DATABASE_MIGRATE_URL`.
     pub(super) fn migrate_login(&self) -> [&str; 2] {
         ["docuvault_migrate", &self.migrate_password]
+    }
+}
+
+impl NatsPasswords {
+    fn load(variables: &Environment) -> anyhow::Result<Self> {
+        // A letter in front: nats-server takes a value that looks like a number for one.
+        let new = || Ok::<_, anyhow::Error>(format!("p{}", random_secret()?));
+        let kept = variables.text("NATS_CREDENTIALS").unwrap_or_default();
+        let kept: BTreeMap<&str, &str> = kept.split(',').filter_map(|login| login.split_once(':')).collect();
+        let password = |client| kept.get(client).map_or_else(new, |password| Ok((*password).to_owned()));
+        let own = NATS_CLIENTS.iter().map(|&client| Ok((client, password(client)?)));
+        Ok(Self {
+            shared: password_in(variables, "NATS_URL").map_or_else(new, Ok)?,
+            own: own.collect::<anyhow::Result<_>>()?,
+        })
     }
 }
 

@@ -1,10 +1,12 @@
-//! A complete vault in one process, for people without a database or an object store: a private PostgreSQL as
-//! a direct child and an S3 endpoint in-process. Nothing is written outside the data directory, and nothing
+//! A complete vault in one process, for people without a database or an object store: a private PostgreSQL and
+//! nats-server as direct children and an S3 endpoint in-process. Nothing is written outside the data directory, and nothing
 //! outlives the process. The parts are found through DATA/env, in the same words as for `docuvault serve`.
 
 mod data_directory;
 mod env_file;
+mod log_file;
 mod master_key;
+mod nats;
 mod postgres;
 mod private_file;
 pub mod s3;
@@ -23,10 +25,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, DatabaseUrl, Environment};
 use crate::migrate;
+use crate::roles::ProcessRoles;
 use crate::serve::with_sockets;
 
 use data_directory::DataDirectory;
 use env_file::Settings;
+use nats::Nats;
 use postgres::Postgres;
 use s3::{S3Endpoint, S3EndpointConfig};
 use sockets::StandaloneSockets;
@@ -47,10 +51,18 @@ pub async fn run(
     environment: Environment,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let environment = environment.without(|name| name.starts_with("DATABASE_") || name.starts_with("S3_"));
+    let environment = environment
+        .without(|name| ["DATABASE_", "NATS_", "S3_"].iter().any(|theirs| name.starts_with(theirs)));
+    let nats_server = nats::find(&environment)?;
     let data = DataDirectory::open(&options.data)?;
     let mut settings = Settings::load(&data)?;
-    let sockets = StandaloneSockets::bind(&options, &environment, &settings).await?;
+    let sockets = match StandaloneSockets::bind(&options, &environment, &settings).await {
+        Ok(sockets) => sockets,
+        Err(refused) => {
+            data.abandon();
+            return Err(refused);
+        }
+    };
     sockets.record(&mut settings, &environment)?;
     master_key::provide(&data, &environment, &mut settings)?;
 
@@ -58,7 +70,9 @@ pub async fn run(
         return Ok(());
     };
     let mut postgres = prepared?;
-    let served = serve(&data, &mut postgres, settings, environment, sockets, shutdown).await;
+    let mut nats = Nats::prepare(&data, nats_server, &mut settings)?;
+    let served = serve(&data, &mut postgres, &mut nats, settings, environment, sockets, shutdown).await;
+    nats.stop().await;
     postgres.stop().await;
     served
 }
@@ -67,6 +81,7 @@ pub async fn run(
 async fn serve(
     data: &DataDirectory,
     postgres: &mut Postgres<'_>,
+    nats: &mut Nats<'_>,
     mut settings: Settings,
     environment: Environment,
     sockets: StandaloneSockets,
@@ -85,7 +100,7 @@ async fn serve(
     let store_stop = CancellationToken::new();
     // The store outlives the API: requests that are being drained still reach it.
     let vault = async {
-        let served = with_sockets(config, sockets.served, shutdown).await;
+        let served = with_sockets(config, ProcessRoles::all(), sockets.served, shutdown).await;
         store_stop.cancel();
         served
     };
@@ -94,6 +109,7 @@ async fn serve(
             served.and(stored)
         }
         never = postgres.keep_alive() => match never {},
+        never = nats.keep_alive() => match never {},
     }
 }
 

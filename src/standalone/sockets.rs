@@ -1,6 +1,7 @@
 //! Every address is taken before anything is started, so that a taken port costs nothing but a message.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 use url::Url;
@@ -29,7 +30,7 @@ impl StandaloneSockets {
         let metrics = environment.address("DOCUVAULT_METRICS_LISTEN", "127.0.0.1:0")?;
         Ok(Self {
             served: Sockets {
-                api: bind(listen, "--listen").await?,
+                api: Some(bind(listen, "--listen").await?),
                 metrics: bind(metrics, "DOCUVAULT_METRICS_LISTEN").await?,
             },
             s3: bind_s3(options.s3_listen, settings).await?,
@@ -39,7 +40,9 @@ impl StandaloneSockets {
     /// Writes the addresses down as they came out: a port 0 has become a real one.
     pub(super) fn record(&self, settings: &mut Settings, environment: &Environment) -> anyhow::Result<()> {
         let mut resolved = environment.clone();
-        resolved.set("DOCUVAULT_LISTEN", &self.served.api.local_addr()?.to_string());
+        if let Some(api) = &self.served.api {
+            resolved.set("DOCUVAULT_LISTEN", &api.local_addr()?.to_string());
+        }
         let public_url = HttpConfig::from_env(&resolved)?.public_url;
         let s3 = self.s3.local_addr()?;
         settings.set("DOCUVAULT_PUBLIC_URL", public_url.as_str().trim_end_matches('/'));
@@ -77,4 +80,11 @@ fn public_s3_endpoint(address: SocketAddr, public_url: &Url) -> String {
         Some(host) if address.ip().is_unspecified() => format!("http://{host}:{}", address.port()),
         _ => format!("http://{address}"),
     }
+}
+
+/// A loopback port for a child: the `kept` one of the last start when nobody has it.
+pub(super) fn free_port(kept: Option<u16>) -> io::Result<u16> {
+    let bind = |port| net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let socket = kept.and_then(|port| bind(port).ok()).map_or_else(|| bind(0), Ok)?;
+    Ok(socket.local_addr()?.port())
 }

@@ -17,10 +17,11 @@ pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(PrometheusBuilder::new().install_recorder()?)
 }
 
-/// Serves `GET /metrics` in the Prometheus text format until `shutdown`.
+/// Serves `GET /metrics` in the Prometheus text format, and `others`, until `shutdown`.
 pub async fn serve_metrics(
     socket: TcpListener,
     metrics: PrometheusHandle,
+    others: Router,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     tracing::info!(address = %socket.local_addr()?, "metrics are served");
@@ -31,7 +32,7 @@ pub async fn serve_metrics(
         }
     };
     let rendered = metrics.clone();
-    let routes = Router::new().route("/metrics", get(move || ready(rendered.render())));
+    let routes = Router::new().route("/metrics", get(move || ready(rendered.render()))).merge(others);
     tokio::select! {
         served = async { axum::serve(socket, routes).await } => Ok(served?),
         () = upkeep => Ok(()),

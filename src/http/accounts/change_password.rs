@@ -10,7 +10,7 @@ use crate::auth::change_password::{self, Change};
 use crate::auth::credentials::Credentials;
 use crate::auth::password::Password;
 use crate::auth::secret::Secret;
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::http::done::Done;
 use crate::http::extract::{Body, Caller, Client, NoParams};
 
@@ -31,7 +31,7 @@ pub struct ChangePassword {
 
 /// Changes the password. Every other session ends.
 #[utoipa::path(post, path = "/auth/password/change", tag = "accounts", request_body = ChangePassword,
-    responses((status = 204), (status = "4XX", body = Problem)))]
+    responses((status = 204), (status = 401)))]
 pub async fn change_password(
     State(app): State<Arc<App>>,
     client: Client,

@@ -17,7 +17,7 @@ use crate::auth::refresh::LiveSession;
 use crate::auth::refresh_token::RefreshToken;
 use crate::auth::secret::Secret;
 use crate::auth::session;
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::http::done::Done;
 use crate::http::extract::{Body, Client, NoParams};
 
@@ -39,7 +39,7 @@ pub struct ChangeRequired {
 
 /// Starts a session. An unknown address is answered as a wrong password is, and as late.
 #[utoipa::path(post, path = "/auth/login", tag = "accounts", request_body = Login,
-    responses((status = 200, body = SignedIn), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token"))), (status = 401)))]
 pub async fn login(
     State(app): State<Arc<App>>,
     client: Client,

@@ -13,7 +13,7 @@ use crate::auth::password::Password;
 use crate::auth::register::{Newcomer, RegisterError, register};
 use crate::auth::secret::Secret;
 use crate::auth::setup;
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::http::done::{Done, Versioned};
 use crate::http::extract::{Body, Client, NoParams};
 
@@ -45,7 +45,7 @@ pub async fn needed(State(app): State<Arc<App>>, _: NoParams) -> Result<Json<Nee
 
 /// Makes the first administrator. Needs the token of the setup link, and works once.
 #[utoipa::path(post, path = "/setup", tag = "accounts", request_body = SetUp,
-    responses((status = 201, body = Account), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Account), (status = 401), (status = 404)))]
 pub async fn set_up(
     State(app): State<Arc<App>>,
     client: Client,

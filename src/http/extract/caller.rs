@@ -26,6 +26,14 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 pub struct Member(Caller);
 
+/// A caller who administers the vault.
+#[derive(Clone, Debug)]
+pub struct Admin(Caller);
+
+/// A caller who may see the audit trail: an auditor or an administrator.
+#[derive(Clone, Debug)]
+pub struct Auditing(Caller);
+
 impl Client {
     /// The context of a command that `user_id` sends about their own vault.
     pub fn context(&self, user_id: UserId, clock: &Clock) -> Context {
@@ -55,6 +63,22 @@ impl Deref for Member {
     }
 }
 
+impl Deref for Admin {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl Deref for Auditing {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
@@ -77,6 +101,30 @@ impl FromRequestParts<Arc<App>> for Member {
         match caller.role {
             Role::User | Role::Admin => Ok(Self(caller)),
             Role::Auditor => Err(ApiError::Forbidden("Auditors have no documents.")),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        match caller.role {
+            Role::Admin => Ok(Self(caller)),
+            Role::User | Role::Auditor => Err(ApiError::Forbidden("This is for administrators.")),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Auditing {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        match caller.role {
+            Role::Admin | Role::Auditor => Ok(Self(caller)),
+            Role::User => Err(ApiError::Forbidden("This is for auditors and administrators.")),
         }
     }
 }

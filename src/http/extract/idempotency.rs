@@ -2,10 +2,13 @@ use axum::extract::FromRequestParts;
 use event_store::{Claim, CommandKey, ExecuteError, Executed};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, PartialSchema};
 
 use super::Caller;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::http::openapi::header_parameter;
 
 const MAX_LENGTH: usize = 128;
 
@@ -42,6 +45,13 @@ impl IdempotencyKey {
             route: self.route,
             body_hash: app.body_hash(body),
         })
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let what = "1 to 128 visible ASCII characters: a repeat within 24 hours is carried out once, and answered alike";
+        vec![header_parameter("Idempotency-Key", what, String::schema())]
     }
 }
 

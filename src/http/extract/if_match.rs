@@ -5,8 +5,12 @@ use axum::extract::FromRequestParts;
 use http::header::IF_MATCH;
 use http::request::Parts;
 
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, PartialSchema};
+
 use crate::error::ApiError;
 use crate::http::done::etag;
+use crate::http::openapi::header_parameter;
 
 /// The `If-Match` header (RFC 9110 §13.1.1): do it only if the resource is still at this version.
 pub struct IfMatch(Option<String>);
@@ -35,5 +39,15 @@ impl IfMatch {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header_parameter(
+            "If-Match",
+            "Only if it is still at the version of this ETag",
+            String::schema(),
+        )]
     }
 }

@@ -7,10 +7,8 @@ mod database;
 mod initialize;
 mod launch;
 mod leftover;
-mod log_file;
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +20,8 @@ use tokio::time::{sleep, timeout};
 
 use super::data_directory::DataDirectory;
 use super::env_file::Settings;
+use super::log_file;
+use super::sockets::free_port;
 use launch::Launch;
 
 /// How PostgreSQL is asked to end, and how long each way may take: fast (roll back, then a checkpoint),
@@ -63,7 +63,8 @@ impl<'a> Postgres<'a> {
     pub(super) async fn start(&mut self, settings: &mut Settings) -> anyhow::Result<()> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
-            self.port = choose_port(settings.postgres_port())?;
+            self.port =
+                free_port(settings.postgres_port()).context("no free port for PostgreSQL on 127.0.0.1")?;
             match self.try_start().await {
                 Ok(()) => break,
                 Err(error) if attempt == START_ATTEMPTS => return Err(error),
@@ -153,13 +154,4 @@ fn settings_for(port: u16) -> Vec<String> {
     .into_iter()
     .flat_map(|setting| ["-c".to_owned(), setting.to_owned()])
     .collect()
-}
-
-fn choose_port(kept: Option<u16>) -> anyhow::Result<u16> {
-    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    let socket = kept
-        .and_then(|port| bind(port).ok())
-        .map_or_else(|| bind(0), Ok)
-        .context("no free port for PostgreSQL on 127.0.0.1")?;
-    Ok(socket.local_addr()?.port())
 }

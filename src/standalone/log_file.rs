@@ -1,4 +1,4 @@
-//! DATA/postgres.log: what PostgreSQL says, at most two files of [`LIMIT`] bytes.
+//! DATA/postgres.log and DATA/nats.log: what the children say, each at most two files of [`LIMIT`] bytes.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,7 +20,7 @@ pub(super) fn open(path: &Path) -> anyhow::Result<File> {
         .with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// Moves a log that has grown past the limit to `postgres.log.1`, best effort.
+/// Moves a log that has grown past the limit to `<its name>.1`, best effort.
 pub(super) fn bound(path: &Path) {
     let too_long = std::fs::metadata(path).is_ok_and(|log| log.len() > LIMIT);
     if too_long && std::fs::copy(path, path.with_extension("log.1")).is_ok() {

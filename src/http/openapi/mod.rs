@@ -1,8 +1,13 @@
-//! The frame of the OpenAPI document; the routes fill it.
+//! The frame of the OpenAPI document; the routes fill it, and [`complete`] adds what the layers and extractors do
+//! alike to many of them.
+
+mod everywhere;
 
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
+
+pub(super) use everywhere::{complete, header_parameter};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -28,6 +33,7 @@ impl Modify for Schemes {
     }
 }
 
-pub(super) fn document() -> OpenApi {
+/// Before the routes are in it.
+pub(super) fn frame() -> OpenApi {
     Document::openapi()
 }

@@ -1,0 +1,231 @@
+//! The one loop behind every consumer: pull, read the event again, handle, acknowledge.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::{AckKind, Message};
+use event_store::{EventStore, RawEvent, StoreError};
+use futures::{FutureExt, StreamExt, stream};
+use metrics::{counter, gauge};
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Consumer;
+use super::dead_letters::{self, Place};
+use crate::config::NatsConfig;
+use crate::nats::{self, Envelope, STREAM};
+
+/// Messages asked for at a time.
+const BATCH: usize = 64;
+/// How long the server holds such a request open when there is nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the server is told that messages are under way; well within its wait for an acknowledgement.
+const PROGRESS: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
+/// Deliveries of a message, whatever became of them, after which it is thought to kill the process that handles it.
+const DELIVERIES: i64 = 50;
+
+/// Runs `consumer` until `stop`. Neither NATS nor its durable need be there yet.
+pub async fn run(
+    consumer: Arc<dyn Consumer>,
+    store: EventStore,
+    config: NatsConfig,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let jetstream = nats::connect(&config, consumer.name(), BATCH).await?;
+    let worker = Worker { consumer, store };
+    let messages = async {
+        loop {
+            if let Err(error) = worker.pull(&jetstream).await {
+                tracing::debug!(name = worker.consumer.name(), error = format!("{error:#}"), "no messages");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    };
+    stop.run_until_cancelled(async { tokio::join!(messages, worker.watch_letters()) }).await;
+    Ok(())
+}
+
+struct Worker {
+    consumer: Arc<dyn Consumer>,
+    store: EventStore,
+}
+
+/// Why an event is not handled now.
+enum Trouble {
+    /// A try of the event.
+    Failed(anyhow::Error),
+    /// Of no event in particular: the database.
+    Unavailable(anyhow::Error),
+}
+
+impl Worker {
+    /// Handles messages until there are none for a while.
+    async fn pull(&self, jetstream: &async_nats::jetstream::Context) -> anyhow::Result<()> {
+        let durable: PullConsumer = jetstream.get_consumer_from_stream(self.consumer.name(), STREAM).await?;
+        let batch = durable.batch().max_messages(BATCH).expires(PATIENCE).messages().await?;
+        let mut chunks = batch.ready_chunks(BATCH);
+        while let Some(messages) = chunks.next().await {
+            let messages: Result<Vec<Message>, _> = messages.into_iter().collect();
+            self.take_all(&messages.map_err(|error| anyhow!(error))?).await?;
+        }
+        Ok(())
+    }
+
+    /// Handles messages, and tells the server meanwhile that they are under way.
+    async fn take_all(&self, messages: &[Message]) -> anyhow::Result<()> {
+        let envelopes: Vec<_> =
+            messages.iter().map(|message| Envelope::parse(&message.payload).ok()).collect();
+        let positions: Vec<i64> = envelopes.iter().flatten().map(|envelope| envelope.position).collect();
+        let events: HashMap<i64, RawEvent> = self.store.read_at(&positions).await?;
+        let lineage = self.store.lineage().await?;
+        let done: Vec<AtomicBool> = messages.iter().map(|_| AtomicBool::new(false)).collect();
+
+        let work = stream::iter(messages.iter().zip(&envelopes).zip(&done)).for_each_concurrent(
+            self.consumer.at_once(),
+            async |((message, envelope), done)| {
+                let event = envelope.as_ref().and_then(|envelope| vouched_for(envelope, lineage, &events));
+                let answer = self.take(message, event).await;
+                done.store(true, Ordering::Relaxed);
+                // An acknowledgement that gets lost means that the event comes again.
+                let _ = message.ack_with(answer).await;
+            },
+        );
+        let keep = async {
+            let mut ticks = interval(PROGRESS);
+            loop {
+                ticks.tick().await;
+                for (message, _) in
+                    messages.iter().zip(&done).filter(|(_, done)| !done.load(Ordering::Relaxed))
+                {
+                    let _ = message.ack_with(AckKind::Progress).await;
+                }
+            }
+        };
+        tokio::select! { () = work => {}, () = keep => {} }
+        Ok(())
+    }
+
+    /// Handles one message, and says what to answer.
+    async fn take(&self, message: &Message, event: Option<&RawEvent>) -> AckKind {
+        let name = self.consumer.name();
+        let Some(event) = event else {
+            counter!("docuvault_foreign_messages_total", "consumer" => name).increment(1);
+            tracing::warn!(name, subject = %message.subject, "a message does not match the log: ignored");
+            return AckKind::Term;
+        };
+        let place = Place { consumer: name, position: event.position, event_id: event.event_id };
+        let delivered = message.info().map_or(1, |info| info.delivered);
+        let outcome = if delivered > DELIVERIES && self.consumer.gives_up() {
+            Err(Trouble::Failed(anyhow!("it was delivered {delivered} times and never answered")))
+        } else {
+            self.handle(event.clone()).await
+        };
+        match self.settle(place, outcome).await {
+            Ok(None) => AckKind::Ack,
+            Ok(Some(failed)) if failed.dead => AckKind::Term,
+            Ok(Some(failed)) => AckKind::Nak(Some(backoff(failed.tries))),
+            Err(error) => {
+                tracing::warn!(
+                    name,
+                    position = place.position,
+                    error = format!("{error:#}"),
+                    "tried again later"
+                );
+                AckKind::Nak(Some(PAUSE))
+            }
+        }
+    }
+
+    async fn handle(&self, event: RawEvent) -> Result<(), Trouble> {
+        let opened = self.store.open(vec![event]).await.map_err(|error| match error {
+            StoreError::Database(_) | StoreError::Closed => Trouble::Unavailable(error.into()),
+            error => Trouble::Failed(error.into()),
+        })?;
+        let event = opened.into_iter().next().context("no event").map_err(Trouble::Failed)?;
+        let handled = AssertUnwindSafe(self.consumer.handle(event)).catch_unwind().await;
+        handled.unwrap_or_else(|_| Err(anyhow!("the consumer panicked"))).map_err(Trouble::Failed)
+    }
+
+    /// Writes down what became of a try. An error: that could not be done.
+    async fn settle(
+        &self,
+        place: Place,
+        outcome: Result<(), Trouble>,
+    ) -> anyhow::Result<Option<dead_letters::Failed>> {
+        let pool = self.store.pool();
+        match outcome {
+            Ok(()) => {
+                dead_letters::clear(pool, place).await?;
+                Ok(None)
+            }
+            Err(Trouble::Unavailable(error)) => Err(error),
+            Err(Trouble::Failed(error)) => {
+                let text = format!("{error:#}");
+                let id = self.store.clock().new_id();
+                let failed = dead_letters::fail(pool, id, place, &text, self.consumer.gives_up()).await?;
+                let dead_letters::Failed { tries, dead } = failed;
+                tracing::error!(
+                    name = place.consumer,
+                    position = place.position,
+                    tries,
+                    dead,
+                    error = text,
+                    "an event could not be handled"
+                );
+                Ok(Some(failed))
+            }
+        }
+    }
+
+    /// Tries again what operators ask for, and counts what waits for them.
+    async fn watch_letters(&self) {
+        let mut ticks = interval(PAUSE);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.retry_letters().await {
+                tracing::debug!(error = format!("{error:#}"), "the dead letters cannot be looked at");
+            }
+        }
+    }
+
+    async fn retry_letters(&self) -> anyhow::Result<()> {
+        let (pool, name) = (self.store.pool(), self.consumer.name());
+        while let Some(place) = dead_letters::claim(pool, name).await? {
+            let event = self.store.read_at(&[place.position]).await?.remove(&place.position);
+            let outcome = match event.filter(|event| event.event_id == place.event_id) {
+                Some(event) => self.handle(event).await,
+                None => Err(Trouble::Failed(anyhow!("the log has no such event"))),
+            };
+            self.settle(place, outcome).await?;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge for people")]
+        gauge!("docuvault_dead_letters", "consumer" => name)
+            .set(dead_letters::count(pool, name).await? as f64);
+        Ok(())
+    }
+}
+
+/// The event that a message speaks of, if the log holds it.
+fn vouched_for<'a>(
+    envelope: &Envelope,
+    lineage: Uuid,
+    events: &'a HashMap<i64, RawEvent>,
+) -> Option<&'a RawEvent> {
+    let event = events.get(&envelope.position)?;
+    (event.event_id == envelope.id && envelope.lineage() == Some(lineage)).then_some(event)
+}
+
+/// 0.25 s, 1 s, 4 s, 16 s, … a minute.
+fn backoff(tries: i32) -> Duration {
+    let doublings = u32::try_from(tries.max(1) - 1).unwrap_or(0).min(8) * 2;
+    (FIRST_BACKOFF * 2_u32.pow(doublings)).min(LONGEST_BACKOFF)
+}
