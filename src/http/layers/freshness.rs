@@ -26,8 +26,11 @@ pub(super) async fn wait(
         None => Vec::new(),
     };
     let mut response = next.run(request).await;
-    if let Some(Position(position)) = response.extensions_mut().remove() {
-        stale = app.freshness.wait(position, AT_MOST).await;
+    if let Some(Position { position, stale: found }) = response.extensions_mut().remove() {
+        stale = match found {
+            Some(found) => found,
+            None => app.freshness.wait(position, AT_MOST).await,
+        };
         response.headers_mut().insert("docuvault-position", position.into());
     }
     if let Ok(names) = HeaderValue::from_str(&stale.join(", "))

@@ -3,6 +3,7 @@
 
 mod clock;
 mod disk;
+mod nats;
 mod node;
 mod object_store;
 mod postgres;
@@ -22,6 +23,7 @@ use tokio::process::Command;
 
 pub(crate) use clock::WallClock;
 pub(crate) use disk::Disk;
+pub(crate) use nats::Nats;
 pub(crate) use node::{Node, PUBLIC_URL};
 pub(crate) use object_store::ObjectStore;
 pub(crate) use postgres::Postgres;
@@ -52,6 +54,7 @@ pub(crate) struct Shape {
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     pub(crate) postgres: Postgres,
+    pub(crate) nats: Nats,
     pub(crate) postgres_clock: Option<WallClock>,
     pub(crate) disk: Option<Disk>,
     pub(crate) public_store: Link,
@@ -67,10 +70,19 @@ impl Cluster {
         let disk = if shape.small_disk { Disk::of(SMALL_DISK).await } else { None };
         let clock = if shape.clocks { WallClock::of("postgres", root.path()) } else { None };
         let postgres = Postgres::start(root.path(), disk.as_ref(), clock.as_ref()).await;
+        let nats = Nats::start(root.path(), disk.as_ref());
         let store = ObjectStore::start(root.path()).await;
         let public_store = Link::to(store.address).await;
-        let mut cluster =
-            Self { nodes: Vec::new(), postgres, postgres_clock: clock, disk, public_store, store, root };
+        let mut cluster = Self {
+            nodes: Vec::new(),
+            postgres,
+            nats,
+            postgres_clock: clock,
+            disk,
+            public_store,
+            store,
+            root,
+        };
         cluster.migrate().await;
         for name in shape.nodes {
             let node = Node::start(name, &cluster.surroundings(shape.clocks)).await;
@@ -85,15 +97,42 @@ impl Cluster {
         self.root.path()
     }
 
-    /// Whether every node says that it is ready.
+    /// Whether every node says that it is ready, and nothing behind it is degraded.
     pub(crate) async fn all_ready(&self) -> bool {
         for node in &self.nodes {
             let ready = self.to(node).get(format!("{PUBLIC_URL}/readyz")).send().await;
-            if !ready.is_ok_and(|answer| answer.status() == 200) {
+            let Ok(ready) = ready else { return false };
+            if ready.status() != 200 || !ready.text().await.is_ok_and(|text| text.contains("\"ready\"")) {
                 return false;
             }
         }
         true
+    }
+
+    /// Whether every subscription has come to the end of the log, and none is stopped.
+    pub(crate) async fn caught_up(&self) -> bool {
+        let Ok(mut log) = self.postgres.connect("docuvault").await else { return false };
+        let behind = "SELECT NOT EXISTS (SELECT FROM checkpoints
+                          WHERE error IS NOT NULL OR position < (SELECT max(position) FROM events))";
+        sqlx::query_scalar(behind).fetch_one(&mut log).await.unwrap_or(false)
+    }
+
+    /// How far each subscription has come.
+    pub(crate) async fn checkpoints(&self) -> Vec<(String, i64)> {
+        let mut log = self.postgres.connect("docuvault").await.unwrap();
+        let all = "SELECT name, position FROM checkpoints ORDER BY name";
+        sqlx::query_as(all).fetch_all(&mut log).await.unwrap()
+    }
+
+    /// The newest position of the log.
+    pub(crate) async fn head(&self) -> i64 {
+        let mut log = self.postgres.connect("docuvault").await.unwrap();
+        sqlx::query_scalar("SELECT max(position) FROM events").fetch_one(&mut log).await.unwrap()
+    }
+
+    /// The nodes that answer requests.
+    pub(crate) fn apis(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.has_api())
     }
 
     /// An HTTP client that finds a node under the public name, and the object store where it is.
@@ -150,12 +189,15 @@ impl Cluster {
         for node in &self.nodes {
             node.postgres.set(Mode::Pass);
             node.store.set(Mode::Pass);
+            node.nats.set(Mode::Pass);
         }
     }
 
     /// Everything that is supervised.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
-        std::iter::once(&self.postgres.process).chain(self.nodes.iter().map(|node| &node.process))
+        [&self.postgres.process, &self.nats.process]
+            .into_iter()
+            .chain(self.nodes.iter().map(|node| &node.process))
     }
 
     /// Ends everything, and keeps the logs if wanted: then says where.
@@ -177,6 +219,7 @@ impl Cluster {
             root: self.root(),
             postgres: self.postgres.address,
             store: self.store.address,
+            nats: self.nats.address,
             public_store: self.public_store.address,
             clocks,
         }

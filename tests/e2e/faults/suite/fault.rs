@@ -13,6 +13,7 @@ use crate::faults::proxy::Mode;
 pub(super) enum Server {
     Postgres,
     Store,
+    Nats,
 }
 
 /// Whose wall clock.
@@ -28,6 +29,9 @@ pub(super) enum Fault {
     /// kill -9, and not started again before the fault ends.
     Kill(usize),
     KillPostgres,
+    KillNats,
+    /// kill -9, and its store is gone.
+    WipeNats,
     /// SIGSTOP, then SIGCONT.
     Stop(usize),
     /// Something about the wire between a node and a server.
@@ -55,8 +59,20 @@ pub(super) struct Reach {
 }
 
 /// A kind of fault; its name heads a column of the report.
-pub(super) const KINDS: [&str; 10] =
-    ["kill", "pg-kill", "stop", "cut", "half-open", "slow", "lost", "trunc", "disk", "clock"];
+pub(super) const KINDS: [&str; 12] = [
+    "kill",
+    "pg-kill",
+    "nats-kill",
+    "nats-wipe",
+    "stop",
+    "cut",
+    "half-open",
+    "slow",
+    "lost",
+    "trunc",
+    "disk",
+    "clock",
+];
 
 const DAY: i64 = 86_400;
 const SLOW: Duration = Duration::from_millis(400);
@@ -66,6 +82,8 @@ impl Fault {
         match self {
             Self::Kill(_) => "kill",
             Self::KillPostgres => "pg-kill",
+            Self::KillNats => "nats-kill",
+            Self::WipeNats => "nats-wipe",
             Self::Stop(_) => "stop",
             Self::FillDisk => "disk",
             Self::Skew(..) => "clock",
@@ -106,6 +124,8 @@ fn deal(kind: &str, random: &mut StdRng, reach: Reach) -> Fault {
     let mode = match kind {
         "kill" => return Fault::Kill(node),
         "pg-kill" => return Fault::KillPostgres,
+        "nats-kill" => return Fault::KillNats,
+        "nats-wipe" => return Fault::WipeNats,
         "stop" => return Fault::Stop(node),
         "disk" => return Fault::FillDisk,
         "clock" => {
@@ -121,7 +141,7 @@ fn deal(kind: &str, random: &mut StdRng, reach: Reach) -> Fault {
     if random.random_bool(0.15) {
         return Fault::PublicStore(mode);
     }
-    let server = *[Server::Postgres, Server::Postgres, Server::Store].choose(random).unwrap();
+    let server = *[Server::Postgres, Server::Postgres, Server::Store, Server::Nats].choose(random).unwrap();
     Fault::Wire(node, server, mode)
 }
 

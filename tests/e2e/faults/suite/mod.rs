@@ -39,7 +39,9 @@ const PEOPLE: usize = 3;
 const RECOVERY: Duration = Duration::from_secs(30);
 /// For a verdict on everything else when recovery takes too long.
 const PATIENCE: Duration = Duration::from_secs(90);
-const SHAPE: Shape = Shape { nodes: &["vault-1", "vault-2"], small_disk: true, clocks: true };
+/// Two of everything.
+const NODES: &[&str] = &["api-1", "api-2", "logger-1", "logger-2", "worker-1", "worker-2"];
+const SHAPE: Shape = Shape { nodes: NODES, small_disk: true, clocks: true };
 
 /// F01–F09 in any combination: I1–I8 hold.
 #[tokio::test]
@@ -72,7 +74,7 @@ async fn run(seed: u64, length: Duration) -> Run {
     let cluster = Cluster::start(SHAPE).await;
     let history = History::new();
     let world = World {
-        nodes: cluster.nodes.iter().map(|node| cluster.to(node)).collect(),
+        nodes: cluster.apis().map(|node| cluster.to(node)).collect(),
         history: history.clone(),
         known: Arc::default(),
     };
@@ -121,16 +123,13 @@ async fn works(cluster: &Cluster, probe: &Client) -> bool {
     if !cluster.all_ready().await {
         return false;
     }
-    for node in &cluster.nodes {
+    for node in cluster.apis() {
         let client = Client { http: cluster.to(node), base: probe.base.clone(), token: probe.token.clone() };
         if !serves(&client).await {
             return false;
         }
     }
-    let Ok(mut log) = cluster.postgres.connect("docuvault").await else { return false };
-    let behind = "SELECT NOT EXISTS (SELECT FROM checkpoints
-                      WHERE error IS NOT NULL OR position < (SELECT max(position) FROM events))";
-    sqlx::query_scalar(behind).fetch_one(&mut log).await.unwrap_or(false)
+    cluster.caught_up().await
 }
 
 async fn serves(client: &Client) -> bool {

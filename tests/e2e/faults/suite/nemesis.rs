@@ -23,7 +23,7 @@ pub(super) async fn haunt(cluster: &Cluster, schedule: &[Planned], note: impl Fn
         sleep_until(started + at).await;
         if begins {
             note(format!("{:?} until {:?}", planned.fault, planned.ends));
-            begin(cluster, planned.fault);
+            begin(cluster, planned.fault).await;
             *injected.entry(planned.fault.kind()).or_default() += 1;
         } else {
             end(cluster, planned.fault);
@@ -32,7 +32,7 @@ pub(super) async fn haunt(cluster: &Cluster, schedule: &[Planned], note: impl Fn
     injected
 }
 
-fn begin(cluster: &Cluster, fault: Fault) {
+async fn begin(cluster: &Cluster, fault: Fault) {
     match fault {
         Fault::Kill(node) => {
             let process = &cluster.nodes[node].process;
@@ -43,6 +43,11 @@ fn begin(cluster: &Cluster, fault: Fault) {
             cluster.postgres.process.hold(true);
             cluster.postgres.process.signal(Signal::SIGKILL);
         }
+        Fault::KillNats => {
+            cluster.nats.process.hold(true);
+            cluster.nats.process.signal(Signal::SIGKILL);
+        }
+        Fault::WipeNats => cluster.nats.lose_everything().await,
         Fault::Stop(node) => drop(cluster.nodes[node].process.signal(Signal::SIGSTOP)),
         Fault::Wire(node, server, mode) => wire(cluster, node, server).set(mode),
         Fault::PublicStore(mode) => cluster.public_store.set(mode),
@@ -57,6 +62,8 @@ fn end(cluster: &Cluster, fault: Fault) {
     match fault {
         Fault::Kill(node) => cluster.nodes[node].process.hold(false),
         Fault::KillPostgres => cluster.postgres.process.hold(false),
+        Fault::KillNats => cluster.nats.process.hold(false),
+        Fault::WipeNats => {}
         Fault::Stop(node) => drop(cluster.nodes[node].process.signal(Signal::SIGCONT)),
         Fault::Wire(node, server, _) => wire(cluster, node, server).set(Mode::Pass),
         Fault::PublicStore(_) => cluster.public_store.set(Mode::Pass),
@@ -70,6 +77,7 @@ fn wire(cluster: &Cluster, node: usize, server: Server) -> &Link {
     match server {
         Server::Postgres => &node.postgres,
         Server::Store => &node.store,
+        Server::Nats => &node.nats,
     }
 }
 
