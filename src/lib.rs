@@ -5,15 +5,18 @@ pub mod auth;
 pub mod blobs;
 pub mod config;
 pub mod consumers;
+pub mod doctor;
 pub mod documents;
 pub mod error;
 pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod http;
+pub mod inspection;
 pub mod migrate;
 pub mod nats;
 pub mod processes;
+pub mod read_models;
 pub mod relay;
 pub mod roles;
 pub mod serve;

@@ -6,7 +6,9 @@ mod golden;
 
 use std::collections::BTreeSet;
 
-use aggregates::{AccessEvent, DecodeError, DocumentEvent, Event, QuotaEvent, UserEvent, upcasters};
+use aggregates::{
+    AccessEvent, DecodeError, DocumentEvent, Event, LogEvent, QuotaEvent, UserEvent, upcasters,
+};
 use cqrs_es::persist::{EventUpcaster, SemanticVersionEventUpcaster};
 use golden::{golden_files, rewrite_personal, stored, to_json, variant_names};
 use serde_json::{Value, json};
@@ -56,6 +58,7 @@ fn every_event_has_a_golden_file_of_its_current_version_and_a_name_of_its_own() 
         variant_names::<UserEvent>(),
         variant_names::<QuotaEvent>(),
         variant_names::<AccessEvent>(),
+        variant_names::<LogEvent>(),
     ]
     .concat();
     let names: BTreeSet<_> = types.iter().map(|name| (*name).to_owned()).collect();
@@ -133,11 +136,24 @@ fn what_this_release_cannot_read_is_an_error() {
 fn words_within_events_are_frozen() {
     use aggregates::Role;
     use aggregates::access::RevocationReason;
-    use aggregates::document::{RejectionReason, Stage};
+    use aggregates::document::{Inspection, InspectionRefusal, RejectionReason, Stage};
     let words = [
         (variant_names::<Role>(), vec!["user", "admin", "auditor"]),
         (variant_names::<RevocationReason>(), vec!["logout", "password_changed", "token_reused"]),
         (variant_names::<RejectionReason>(), vec!["size_mismatch", "checksum_mismatch"]),
+        (variant_names::<Inspection>(), vec!["text_extracted", "not_inspected"]),
+        (
+            variant_names::<InspectionRefusal>(),
+            vec![
+                "too_large",
+                "unsupported",
+                "encrypted",
+                "malformed",
+                "time_limit",
+                "memory_limit",
+                "output_limit",
+            ],
+        ),
         (
             variant_names::<Stage>(),
             vec![

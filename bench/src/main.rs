@@ -10,6 +10,7 @@ mod ours;
 mod raw;
 mod report;
 mod stock;
+mod timing;
 mod vault;
 
 use std::path::PathBuf;
@@ -44,7 +45,10 @@ struct Options {
     /// Documents of the user whose listing is measured.
     #[arg(long, default_value_t = 100_000)]
     documents: u32,
-    /// Only cells whose name contains this, such as `append`, `load`, `hot` or `api`.
+    /// Refused logins timed with an account, and as many without.
+    #[arg(long, default_value_t = 1_000)]
+    samples: usize,
+    /// Only cells whose name contains this, such as `append`, `load`, `hot`, `timing` or `api`.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -79,11 +83,14 @@ async fn main() -> anyhow::Result<()> {
             report.add("hot stream 16", "docuvault", ours::hot(&server, 16, secs).await?);
         }
     }
+    let binary = match options.docuvault {
+        Some(path) => path,
+        None => std::env::current_exe()?.parent().context("no directory")?.join("docuvault"),
+    };
+    if "timing".contains(&options.only) {
+        timing::run(&binary, options.samples, &mut report).await?;
+    }
     if "api".contains(&options.only) {
-        let binary = match options.docuvault {
-            Some(path) => path,
-            None => std::env::current_exe()?.parent().context("no directory")?.join("docuvault"),
-        };
         api::run(&binary, options.documents, secs, &mut report).await?;
     }
     report.print();

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use aggregates::log::{self, LogEvent};
 use aggregates::{AccessEvent, Metadata, Part, UserId, access};
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
@@ -136,6 +137,13 @@ impl Unit {
     pub fn record(&mut self, user: UserId, event: &AccessEvent) -> Result<(), StoreError> {
         let aggregate_id = access::stream_id(user, self.context.metadata.occurred_at);
         let stream = StreamId { aggregate_type: access::TYPE, aggregate_id };
+        self.events.push(PendingEvent::new(stream, event)?);
+        Ok(())
+    }
+
+    /// Adds a fact about the log itself to its stream: a blind append.
+    pub fn record_of_log(&mut self, event: &LogEvent) -> Result<(), StoreError> {
+        let stream = StreamId { aggregate_type: log::TYPE, aggregate_id: log::TYPE.into() };
         self.events.push(PendingEvent::new(stream, event)?);
         Ok(())
     }

@@ -82,7 +82,8 @@ async fn look(pool: &PgPool, sender: &watch::Sender<Vec<Standing>>) -> Result<()
         r#"SELECT name AS "name!", coalesce(position, 0) AS "position!",
                   CASE WHEN error IS NOT NULL OR late THEN head ELSE 0 END AS "excused_until!"
            FROM unnest($1::text[]) AS wanted(name)
-           LEFT JOIN checkpoints USING (name)
+           LEFT JOIN serving_projections USING (name)
+           LEFT JOIN checkpoints USING (name, generation)
            CROSS JOIN (SELECT coalesce(max(position), 0) AS head FROM events) log
            CROSS JOIN LATERAL (SELECT EXISTS (
                SELECT FROM events next WHERE next.position = coalesce(checkpoints.position, 0) + 1

@@ -7,6 +7,7 @@
 //!
 //! To add a consumer: a file here, a line in [`all`], and its permissions in `deploy/nats-server.conf`.
 
+pub mod classification;
 pub mod dead_letters;
 mod pull;
 
@@ -18,6 +19,7 @@ use futures::future::BoxFuture;
 pub use pull::run;
 
 use crate::app::App;
+use crate::inspection::Inspector;
 use crate::nats::Durable;
 
 /// Tries of an event before it becomes a dead letter.
@@ -51,8 +53,11 @@ pub trait Consumer: Send + Sync + 'static {
 
 /// Every consumer there is.
 pub fn all(app: &Arc<App>) -> Vec<Arc<dyn Consumer>> {
-    let _ = app;
-    vec![]
+    vec![Arc::new(classification::Classification {
+        store: app.store.clone(),
+        blobs: app.blobs.clone(),
+        inspector: Inspector::of_this_program(),
+    })]
 }
 
 /// Every durable there is: the relay makes them, with or without the consumers in its process.

@@ -100,7 +100,8 @@ async fn serve(
     let store_stop = CancellationToken::new();
     // The store outlives the API: requests that are being drained still reach it.
     let vault = async {
-        let served = with_sockets(config, ProcessRoles::all(), sockets.served, shutdown).await;
+        // The lock on the data directory sees to it that nobody else runs on this database.
+        let served = with_sockets(config, ProcessRoles::all().alone(), sockets.served, shutdown).await;
         store_stop.cancel();
         served
     };

@@ -3,6 +3,7 @@
 
 mod client;
 mod faults;
+mod load;
 mod matrix;
 mod replay;
 #[cfg(test)]

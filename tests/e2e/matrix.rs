@@ -15,6 +15,8 @@ struct Route {
     path: String,
     /// Needs an access token.
     secured: bool,
+    /// The statuses that the document names.
+    declared: Vec<String>,
 }
 
 async fn routes(vault: &Vault) -> Vec<Route> {
@@ -25,7 +27,8 @@ async fn routes(vault: &Vault) -> Vec<Route> {
         for (method, operation) in operations.as_object().unwrap() {
             let Ok(method) = method.to_uppercase().parse() else { continue };
             let secured = operation["security"].as_array().is_some_and(|security| !security.is_empty());
-            routes.push(Route { method, path: path.clone(), secured });
+            let declared = operation["responses"].as_object().unwrap().keys().cloned().collect();
+            routes.push(Route { method, path: path.clone(), secured, declared });
         }
     }
     routes
@@ -45,6 +48,8 @@ async fn call(vault: &Vault, route: &Route, token: Option<&str>, id: &str) -> (S
     }
     let response = request.send().await.unwrap();
     let status = response.status();
+    let is_declared = route.declared.iter().any(|declared| declared == status.as_str());
+    assert!(is_declared, "{} {} answered {status}, which is not documented", route.method, route.path);
     let mut body: Value = response.json().await.unwrap_or(Value::Null);
     if let Some(fields) = body.as_object_mut() {
         fields.remove("instance");

@@ -45,6 +45,7 @@ pub(crate) fn to_json(event: &Event) -> Value {
         Event::User(event) => golden(aggregates::User::TYPE, event),
         Event::Quota(event) => golden(aggregates::Quota::TYPE, event),
         Event::Access(event) => golden(access::TYPE, event),
+        Event::Log(event) => golden(aggregates::log::TYPE, event),
     }
 }
 

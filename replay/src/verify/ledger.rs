@@ -65,7 +65,7 @@ impl Ledger {
             Event::Quota(change) => {
                 self.accounts.entry(event.owner_id).or_default().enter(change)?;
             }
-            Event::User(_) | Event::Access(_) => return Ok(()),
+            Event::User(_) | Event::Access(_) | Event::Log(_) => return Ok(()),
         }
         self.touched.push(event.owner_id);
         Ok(())
@@ -121,6 +121,7 @@ fn next(before: Live, owner: UserId, change: &DocumentEvent) -> Option<(Stage, u
         DocumentEvent::DocumentPurged { from, bytes, .. } => {
             *from == before.stage() && *bytes == if from.is_retained() { size } else { 0 }
         }
+        DocumentEvent::DocumentInspected { .. } => before.stage().is_retained(),
         DocumentEvent::DocumentRenamed { .. } => before.stage().is_reserved() || before.stage().is_retained(),
         DocumentEvent::VerificationStarted { .. }
         | DocumentEvent::UploadRejected { .. }

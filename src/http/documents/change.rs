@@ -89,9 +89,7 @@ async fn execute(
         async move {
             let mut document = unit.load::<Document>(id.0).await?;
             document.owned_by(owner).ok_or(ApiError::NotFound)?;
-            if if_match.is_given() {
-                if_match.check(unit.position(&document).await?.unwrap_or_default())?;
-            }
+            if_match.check(document.revision())?;
             unit.answer(serde_json::Value::Null);
             carry_out(unit, owner, id, &mut document, command).await
         }

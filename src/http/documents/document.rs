@@ -75,7 +75,7 @@ pub(super) async fn find(
     id: DocumentId,
 ) -> Result<(Status, Versioned<Document>), ApiError> {
     let row = document_listing::find(app.store.pool(), owner, id).await?.ok_or(ApiError::NotFound)?;
-    Ok((row.status, Versioned(row.position.to_string(), row.into())))
+    Ok((row.status, Versioned(row.revision.to_string(), row.into())))
 }
 
 /// What the listing shows after a command, and which read models were still behind when it was asked.

@@ -62,8 +62,12 @@ pub async fn download(
     if wish.version.is_some_and(|version| version != row.version) {
         return Err(ApiError::NotFound);
     }
-    let download =
-        Download { name: &row.name, content_type: &row.content_type, disposition: wish.disposition };
+    let download = Download {
+        name: &row.name,
+        content_type: &row.content_type,
+        sniffed_type: row.sniffed_type.as_deref(),
+        disposition: wish.disposition,
+    };
     // A signature covers the method, and whoever asks for the head follows with it.
     let signed = match method {
         Method::HEAD => app.blobs.presign_head(&row.object_key, download, VALID).await?,

@@ -9,7 +9,7 @@ use super::document::Document;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::extract::{Member, Params};
-use crate::http::page::{Limit, Page};
+use crate::http::page::{Limit, Page, from_cursor, to_cursor};
 
 /// Which documents, in which order.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -36,10 +36,16 @@ pub async fn list(
     member: Member,
     Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Document>>, ApiError> {
-    let query = filter.of(&member)?;
+    let cursor = filter.cursor.clone();
+    let mut query = filter.of(&member)?;
+    let list = format!("documents {}", query.shelf.as_str());
+    let after: Option<String> = from_cursor(&app, &list, cursor.as_deref()).await?;
+    let after = after.map(|place| Cursor::parse(&place, query.sort)).transpose();
+    query.after = after.map_err(|error| ApiError::field("cursor", "invalid", error.to_string()))?;
     let page = document_listing::list(app.store.pool(), &query).await?;
     let next = page.next.map(|cursor| cursor.to_text()).transpose().map_err(anyhow::Error::from)?;
-    Ok(Json(Page { items: page.rows.into_iter().map(Document::from).collect(), next_cursor: next }))
+    let next_cursor = to_cursor(&app, &list, next).await?;
+    Ok(Json(Page { items: page.rows.into_iter().map(Document::from).collect(), next_cursor }))
 }
 
 impl Filter {
@@ -51,12 +57,11 @@ impl Filter {
         let sort = sort.unwrap_or_default();
         let status: Option<Shelf> =
             self.status.map(|shelf| shelf.parse()).transpose().map_err(|error| invalid("status", &error))?;
-        let after = self.cursor.map(|cursor| Cursor::parse(&cursor, sort)).transpose();
         Ok(ListQuery {
             owner: member.user_id,
             shelf: status.unwrap_or_default(),
             sort,
-            after: after.map_err(|error| invalid("cursor", &error))?,
+            after: None,
             limit: self.limit.0,
         })
     }

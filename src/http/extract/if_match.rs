@@ -26,10 +26,6 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 }
 
 impl IfMatch {
-    pub const fn is_given(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Refuses if the header is there and does not name `version`.
     pub fn check(&self, version: impl Display) -> Result<(), ApiError> {
         let current = etag(version);
