@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 #[derive(Clone)]
 pub(crate) struct WallClock(PathBuf);
@@ -11,7 +10,7 @@ impl WallClock {
     /// `None` where the library is not installed.
     pub(crate) fn of(name: &str, directory: &Path) -> Option<Self> {
         let clock = Self(directory.join(format!("{name}.clock")));
-        Path::new(LIBRARY).exists().then(|| {
+        library().exists().then(|| {
             clock.skew(0);
             clock
         })
@@ -25,7 +24,7 @@ impl WallClock {
     /// The words before a program that shall go by this clock. The library is not for what comes earlier on the command
     /// line: what `setpriv` makes as root, PostgreSQL's user could not use.
     pub(super) fn before(&self) -> Vec<String> {
-        let library = format!("LD_PRELOAD={LIBRARY}");
+        let library = format!("LD_PRELOAD={}", library().display());
         let file = format!("FAKETIME_TIMESTAMP_FILE={}", self.0.display());
         let fixed = ["FAKETIME_CACHE_DURATION=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"];
         ["env".to_owned(), library, file].into_iter().chain(fixed.map(ToOwned::to_owned)).collect()
@@ -41,4 +40,9 @@ impl WallClock {
             }
         }
     }
+}
+
+/// Where Debian puts it.
+fn library() -> PathBuf {
+    format!("/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH).into()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sqlx::PgConnection;
+use tokio::time::timeout;
 
 use super::history::History;
 use super::person::Person;
@@ -11,6 +12,8 @@ use crate::faults::cluster::Cluster;
 use crate::standalone::vault::eventually;
 
 const LIMIT: Duration = Duration::from_secs(30);
+/// A message that a killed consumer had in hand comes again after half a minute, and one that failed after a pause.
+const INSPECTION_LIMIT: Duration = Duration::from_secs(90);
 /// Events that clients cause. Others come from processes.
 const BY_CLIENTS: [&str; 7] = [
     "UploadRequested",
@@ -25,6 +28,7 @@ const BY_CLIENTS: [&str; 7] = [
 /// All of them; what fails is in the history.
 pub(super) async fn check(cluster: &Cluster, people: &[Person], history: &History) {
     let mut log = cluster.postgres.connect("docuvault").await.unwrap();
+    inspected_once(&mut log, history).await;
     dense(&mut log, history).await;
     for person in people {
         effects(&mut log, person, history).await;
@@ -41,6 +45,27 @@ pub(super) async fn check(cluster: &Cluster, people: &[Person], history: &Histor
             format!("{} panicked: {}", process.name, panics.unwrap_or_default())
         });
     }
+}
+
+/// I4: whatever NATS and the consumers went through, each upload that is kept is looked into, once.
+async fn inspected_once(log: &mut PgConnection, history: &History) {
+    let wrong = "SELECT completed.aggregate_id, count(inspected.position)
+                 FROM events completed LEFT JOIN events inspected
+                     ON inspected.aggregate_id = completed.aggregate_id AND inspected.event_type = 'DocumentInspected'
+                 WHERE completed.event_type = 'UploadCompleted'
+                 GROUP BY 1
+                 HAVING count(inspected.position) > 1 OR count(inspected.position) = 0 AND NOT EXISTS (
+                     SELECT FROM events purged WHERE purged.aggregate_type = 'document'
+                     AND purged.aggregate_id = completed.aggregate_id AND purged.event_type = 'DocumentPurged')";
+    let mut left: Vec<(String, i64)> = Vec::new();
+    let all = timeout(INSPECTION_LIMIT, eventually(INSPECTION_LIMIT * 2, async || {
+        left = sqlx::query_as(wrong).fetch_all(&mut *log).await.unwrap();
+        left.is_empty()
+    }));
+    let all = all.await.is_ok();
+    history.require(all, || format!("I4: inspections per document, if not one: {left:?}"));
+    let dead: i64 = sqlx::query_scalar("SELECT count(*) FROM dead_letters").fetch_one(log).await.unwrap();
+    history.require(dead == 0, || format!("I4: {dead} events that were delivered became dead letters"));
 }
 
 /// I2: no position and no sequence is missing.
@@ -84,20 +109,27 @@ async fn bucket(cluster: &Cluster, log: &mut PgConnection, history: &History) {
     let wanted = "SELECT payload->'UploadRequested'->>'object_key',
                          payload->'UploadRequested'->'transfer'->'single'->>'staging_key',
                          (SELECT event_type FROM events last WHERE last.aggregate_type = 'document'
-                              AND last.aggregate_id = requested.aggregate_id AND event_type <> 'DocumentRenamed'
-                              ORDER BY sequence DESC LIMIT 1)
+                              AND last.aggregate_id = requested.aggregate_id
+                              AND event_type NOT IN ('DocumentRenamed', 'DocumentInspected')
+                              ORDER BY sequence DESC LIMIT 1),
+                         (SELECT payload->'DocumentInspected'->'inspection'->'text_extracted'->>'key'
+                              FROM events inspected WHERE event_type = 'DocumentInspected'
+                              AND inspected.aggregate_id = requested.aggregate_id)
                   FROM events requested WHERE event_type = 'UploadRequested'";
-    let rows: Vec<(String, String, String)> = sqlx::query_as(wanted).fetch_all(log).await.unwrap();
+    let rows: Vec<(String, String, String, Option<String>)> = sqlx::query_as(wanted).fetch_all(log).await.unwrap();
     let (mut must, mut may) = (BTreeSet::new(), BTreeSet::new());
-    for (object, staging, last) in &rows {
+    for (object, staging, last, text) in &rows {
         match last.as_str() {
             "UploadRequested" => may.extend([object.clone(), staging.clone()]),
-            "UploadCompleted" | "DocumentTrashed" | "DocumentRestored" => drop(must.insert(object.clone())),
+            "UploadCompleted" | "DocumentTrashed" | "DocumentRestored" => {
+                must.insert(object.clone());
+                must.extend(text.clone());
+            }
             _ => {}
         }
     }
     let mut difference = String::new();
-    let same = tokio::time::timeout(
+    let same = timeout(
         LIMIT,
         eventually(LIMIT * 2, async || {
             let keys: BTreeSet<String> = cluster.store.keys().await.into_iter().collect();
