@@ -151,7 +151,7 @@ END $$;
 -- Drops the partitions that neither serve nor fill. Waits for readers only as long as nobody notices, and fails then
 -- (55P03): to be tried again. Answers how many went.
 CREATE FUNCTION drop_retired_generations(projection name) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $$
 DECLARE
     retired name;
     dropped bigint := 0;

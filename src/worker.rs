@@ -65,7 +65,7 @@ impl Tasks {
         let head = store.watch(stop.clone());
         let subscriptions = Subscriptions { store: store.clone(), head, alone: roles.are_alone() };
         if roles.has(ProcessRole::Projector) {
-            for projection in projections::all() {
+            for projection in projections::all().into_iter().filter(|one| one.serves_requests()) {
                 let name = projection.name();
                 self.start(name, subscriptions.clone().project(projection, stop.clone()).map(Ok));
             }

@@ -6,9 +6,11 @@
 mod api;
 mod drive;
 mod fixture;
+mod long_stream;
 mod ours;
 mod raw;
 mod report;
+mod seed;
 mod stock;
 mod timing;
 mod vault;
@@ -69,6 +71,14 @@ async fn main() -> anyhow::Result<()> {
                 report.add(&cell, "docuvault", ours::append(&server, concurrency, secs).await?);
             }
         }
+        if "append beside idle 32".contains(&options.only) {
+            report.add("append beside idle 32", "raw", raw::append(&server, 32, secs).await?);
+            report.add(
+                "append beside idle 32",
+                "docuvault",
+                ours::append_beside_idle(&server, 32, secs).await?,
+            );
+        }
         for concurrency in [8, 32] {
             let cell = format!("load-decide-append {concurrency}");
             if cell.contains(&options.only) {
@@ -81,6 +91,10 @@ async fn main() -> anyhow::Result<()> {
             report.add("hot stream 16", "raw", raw::hot(&server, 16, secs).await?);
             report.add("hot stream 16", "postgres-es", stock::hot(&server, 16, secs).await?);
             report.add("hot stream 16", "docuvault", ours::hot(&server, 16, secs).await?);
+        }
+        if "load long stream".contains(&options.only) {
+            let measured = long_stream::load(&server, secs, &mut report).await?;
+            report.add("load long stream", "docuvault", measured);
         }
     }
     let binary = match options.docuvault {

@@ -125,8 +125,7 @@ impl Status {
             all.push(Self {
                 skipped: Skip::all_of(pool, &row.name).await?,
                 state: match (&row.error, &progress, row.led) {
-                    (Some(_), ..) => State::Stopped,
-                    (None, Some(Progress { error: Some(_), .. }), _) => State::Stopped,
+                    (Some(_), ..) | (None, Some(Progress { error: Some(_), .. }), _) => State::Stopped,
                     (None, Some(_), _) => State::Rebuilding,
                     (None, None, true) => State::Running,
                     (None, None, false) => State::Waiting,

@@ -9,6 +9,7 @@
 
 pub mod classification;
 pub mod dead_letters;
+mod audit;
 mod pull;
 
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub trait Consumer: Send + Sync + 'static {
 
 /// Every consumer there is.
 pub fn all(app: &Arc<App>) -> Vec<Arc<dyn Consumer>> {
-    vec![Arc::new(classification::Classification {
+    vec![Arc::new(audit::Audit::new(app.store.clone())), Arc::new(classification::Classification {
         store: app.store.clone(),
         blobs: app.blobs.clone(),
         inspector: Inspector::of_this_program(),

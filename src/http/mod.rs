@@ -56,6 +56,7 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quotas::get::get))
         .routes(routes!(dead_letters::list::list))
         .routes(routes!(dead_letters::retry::retry))
+        .routes(routes!(admin::list_audit::list))
         .routes(routes!(admin::list_projections::list))
         .routes(routes!(admin::rebuild_projection::rebuild))
 }

@@ -33,7 +33,8 @@ pub(super) async fn rebuild(
 ) -> anyhow::Result<()> {
     let (pool, name) = (app.store.pool(), projection.name());
     let holder = Holder::new(app.clock(), false);
-    let began = Instant::now();
+    let start = Instant::now();
+    let before = Serving::of(pool, name).await?;
     let begun = Rebuild::begin(pool, projection.as_ref(), (!detach).then_some(holder)).await?;
     if detach {
         if !begun {
@@ -46,7 +47,7 @@ pub(super) async fn rebuild(
     }
     let mut drive = None;
     let outcome = {
-        let work = build_and_swap(app, projection, holder, &mut drive);
+        let work = build_and_swap(app, projection, holder, before, &mut drive);
         let shown = progress::show(pool, name);
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -65,7 +66,7 @@ pub(super) async fn rebuild(
     };
     if let Some(Ok(generation)) = outcome {
         let position = Status::of(pool, name).await?.map_or(0, |status| status.position);
-        let rebuilt = Rebuilt { name, generation, position, seconds: began.elapsed().as_secs_f64() };
+        let rebuilt = Rebuilt { name, generation, position, seconds: start.elapsed().as_secs_f64() };
         return report(&rebuilt, format);
     }
     if let Some(drive) = drive {
@@ -83,19 +84,17 @@ async fn build_and_swap(
     app: &App,
     projection: &Arc<dyn Projection>,
     holder: Holder,
+    before: Option<Serving>,
     drive: &mut Option<Drive>,
 ) -> anyhow::Result<i64> {
     let name = projection.name();
-    let before = Serving::of(app.store.pool(), name).await?;
     if let Some(taken_up) = take_up(app, projection, holder).await? {
         let drive = drive.insert(taken_up);
         drive.build().await?;
         drive.swap().await?;
     }
     match Serving::of(app.store.pool(), name).await? {
-        Some(serving) if before.is_none_or(|before| before.generation != serving.generation) => {
-            Ok(serving.generation)
-        }
+        Some(serving) if before != Some(serving) => Ok(serving.generation),
         _ => {
             let problem = format!("the rebuild of `{name}` was cancelled by somebody else");
             Err(Failure::new(problem, "run it again").into())

@@ -5,6 +5,7 @@ mod client;
 mod faults;
 mod load;
 mod matrix;
+mod read_models;
 mod replay;
 #[cfg(test)]
 mod s3_contract;

@@ -46,8 +46,8 @@ pub struct Progress {
 pub struct Skipped {
     position: i64,
     reason: String,
-    skipped_by: String,
-    skipped_at: DateTime<Utc>,
+    by: String,
+    at: DateTime<Utc>,
 }
 
 /// Every read model.
@@ -84,8 +84,8 @@ impl From<Status> for Projection {
                 .map(|skip| Skipped {
                     position: skip.position,
                     reason: skip.reason,
-                    skipped_by: skip.skipped_by,
-                    skipped_at: skip.skipped_at,
+                    by: skip.skipped_by,
+                    at: skip.skipped_at,
                 })
                 .collect(),
         }
