@@ -53,7 +53,8 @@ impl Checkpoint {
         Self::claim_generation(pool, name, ONLY, holder).await
     }
 
-    /// Takes the lease of one generation of a projection, if it is free and has not been retired.
+    /// Takes the lease of one generation of a projection, if it is free and has not been retired. One that would run for
+    /// longer than any does was taken before the database's clock was set back: it is free, too.
     pub async fn claim_generation(
         pool: &PgPool,
         name: &'static str,
@@ -74,7 +75,8 @@ impl Checkpoint {
             "UPDATE checkpoints
              SET epoch = epoch + 1, holder = $3, leased_until = clock_timestamp() + interval '5 seconds'
              WHERE name = $1 AND generation = $2
-               AND (holder IS NULL OR leased_until < clock_timestamp() OR holder = $3 OR $4)
+               AND (holder IS NULL OR holder = $3 OR $4
+                 OR leased_until NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 seconds')
              RETURNING position, epoch",
             name,
             generation,

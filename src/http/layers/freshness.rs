@@ -30,8 +30,11 @@ pub(super) async fn wait(
     if let Some(Stale(mut names)) = response.extensions_mut().remove() {
         stale.append(&mut names);
     }
-    if let Some(Position(position)) = response.extensions_mut().remove() {
-        stale = app.freshness.wait(position, FRESH_WITHIN).await;
+    if let Some(Position { position, stale: found }) = response.extensions_mut().remove() {
+        stale = match found {
+            Some(found) => found,
+            None => app.freshness.wait(position, FRESH_WITHIN).await,
+        };
         response.headers_mut().insert("docuvault-position", position.into());
     }
     if let Ok(names) = HeaderValue::from_str(&stale.join(", "))
