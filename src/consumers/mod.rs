@@ -9,6 +9,8 @@
 
 pub mod dead_letters;
 mod pull;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

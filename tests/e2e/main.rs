@@ -5,6 +5,7 @@ mod client;
 mod faults;
 mod matrix;
 mod replay;
+mod roles;
 #[cfg(test)]
 mod s3_contract;
 mod standalone;
