@@ -1,7 +1,8 @@
 -- Read model: every document that exists, as its owner sees it. Cancelled, expired and purged ones have left.
 
 CREATE TABLE document_listing (
-    document_id  uuid        PRIMARY KEY,
+    generation   bigint      NOT NULL,
+    document_id  uuid        NOT NULL,
     owner_id     uuid        NOT NULL,
     name         text        NOT NULL,
     -- Lower case, for an order that ignores it.
@@ -21,17 +22,18 @@ CREATE TABLE document_listing (
     object_key   text        NOT NULL,
     expires_at   timestamptz NOT NULL,
     -- Of the last event that touched the row.
-    position     bigint      NOT NULL
-);
+    position     bigint      NOT NULL,
+    PRIMARY KEY (generation, document_id)
+) PARTITION BY LIST (generation);
 
 -- One per sort: a page deep in the list costs what the first one costs.
-CREATE INDEX document_listing_by_name ON document_listing (owner_id, shelf, sort_name, document_id);
-CREATE INDEX document_listing_by_created_at ON document_listing (owner_id, shelf, created_at, document_id);
-CREATE INDEX document_listing_by_updated_at ON document_listing (owner_id, shelf, updated_at, document_id);
-CREATE INDEX document_listing_by_size ON document_listing (owner_id, shelf, size, document_id);
+CREATE INDEX document_listing_by_name ON document_listing (generation, owner_id, shelf, sort_name, document_id);
+CREATE INDEX document_listing_by_created_at ON document_listing (generation, owner_id, shelf, created_at, document_id);
+CREATE INDEX document_listing_by_updated_at ON document_listing (generation, owner_id, shelf, updated_at, document_id);
+CREATE INDEX document_listing_by_size ON document_listing (generation, owner_id, shelf, size, document_id);
 
-CREATE INDEX document_listing_deadlines ON document_listing (expires_at) WHERE status = 'pending';
-CREATE INDEX document_listing_verifying ON document_listing (position) WHERE status = 'verifying';
-CREATE INDEX document_listing_objects ON document_listing (object_key);
+CREATE INDEX document_listing_deadlines ON document_listing (generation, expires_at) WHERE status = 'pending';
+CREATE INDEX document_listing_verifying ON document_listing (generation, position) WHERE status = 'verifying';
+CREATE INDEX document_listing_objects ON document_listing (generation, object_key);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON document_listing TO docuvault_app;
+SELECT add_projection('document_listing');

@@ -1,6 +1,7 @@
 -- Read model: every change of every document, also of purged ones.
 
 CREATE TABLE document_history (
+    generation  bigint      NOT NULL,
     document_id uuid        NOT NULL,
     position    bigint      NOT NULL,
     owner_id    uuid        NOT NULL,
@@ -8,7 +9,7 @@ CREATE TABLE document_history (
     actor       text        NOT NULL,
     type        text        NOT NULL,
     changes     jsonb       NOT NULL,
-    PRIMARY KEY (document_id, position)
-);
+    PRIMARY KEY (generation, document_id, position)
+) PARTITION BY LIST (generation);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON document_history TO docuvault_app;
+SELECT add_projection('document_history');

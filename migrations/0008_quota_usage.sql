@@ -1,13 +1,15 @@
 -- Read model: how much of their quota people use; sizes in bytes.
 
 CREATE TABLE quota_usage (
-    user_id       uuid   PRIMARY KEY,
+    generation    bigint NOT NULL,
+    user_id       uuid   NOT NULL,
     quota_limit   bigint NOT NULL,
     used          bigint NOT NULL,
     reserved      bigint NOT NULL,
     -- Active and trashed ones.
     documents     bigint NOT NULL,
-    trashed_bytes bigint NOT NULL
-);
+    trashed_bytes bigint NOT NULL,
+    PRIMARY KEY (generation, user_id)
+) PARTITION BY LIST (generation);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON quota_usage TO docuvault_app;
+SELECT add_projection('quota_usage');

@@ -12,9 +12,11 @@ pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod http;
+pub mod inspection;
 pub mod migrate;
 pub mod nats;
 pub mod processes;
+pub mod read_models;
 pub mod relay;
 pub mod roles;
 pub mod serve;

@@ -13,7 +13,8 @@ use docuvault::auth::setup;
 use docuvault::config::{Config, DatabaseUrl, Environment, log_filter};
 use docuvault::consumers::dead_letters as letters;
 use docuvault::roles::ProcessRole;
-use docuvault::{doctor, migrate, serve, standalone, telemetry};
+use docuvault::{doctor, inspection, migrate, read_models, serve, standalone, telemetry};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -31,10 +32,19 @@ Exit codes: 0 fine, 1 something was found, 2 could not run.";
 #[command(version, after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    program: Program,
     /// Read NAME=value lines from FILE; they win over the environment. A standalone vault writes DATA/env
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    /// Read one hostile file from standard input: started by the classifier, and no place for a runtime's threads
+    #[command(hide = true)]
+    InspectWorker(inspection::WorkerArguments),
+    #[command(flatten)]
+    Vault(Command),
 }
 
 #[derive(Subcommand)]
@@ -84,6 +94,9 @@ enum Command {
         #[arg(long)]
         after_restore: bool,
     },
+    /// Read models: how they stand, building them anew
+    #[command(subcommand)]
+    Projections(read_models::Command),
 }
 
 #[derive(Subcommand)]
@@ -118,10 +131,16 @@ enum Format {
 
 /// The root future stays on the main thread, which starts PostgreSQL: the kernel ends a child with the *thread*
 /// that started it (`PR_SET_PDEATHSIG`), and this one lives as long as the process.
-#[tokio::main]
-async fn main() -> ExitCode {
-    let Arguments { command, env_file } = Arguments::parse();
-    match run(command, env_file).await {
+fn main() -> ExitCode {
+    let Arguments { program, env_file } = Arguments::parse();
+    let command = match program {
+        Program::InspectWorker(arguments) => return inspection::run_worker(arguments),
+        Program::Vault(command) => command,
+    };
+    let outcome = Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(command, env_file)));
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             // Nothing is left to do when stderr is gone.
@@ -150,6 +169,10 @@ async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<Exit
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
             let link = setup::new_link(&app).await?;
             print(link.as_deref().unwrap_or("the vault has an administrator: no setup link is needed"))?;
+        }
+        Command::Projections(command) => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            return read_models::run(command, &app).await;
         }
         Command::Users(Users::Create { email, role }) => {
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;

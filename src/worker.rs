@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
+use projections::Subscriptions;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -57,34 +59,30 @@ impl Tasks {
         self.tasks.spawn(async move { (name, task.await) });
     }
 
-    /// As [`Self::start`], for what cannot fail.
-    fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.start(name, async {
-            task.await;
-            Ok(())
-        });
-    }
-
     fn start_subscribers(&mut self, app: &Arc<App>, roles: &ProcessRoles) {
         let (store, stop) = (app.store.clone(), self.stop.clone());
+        self.start("lag", projections::observe(store.pool().clone(), stop.clone()).map(Ok));
         let head = store.watch(stop.clone());
+        let subscriptions = Subscriptions { store: store.clone(), head, alone: roles.are_alone() };
         if roles.has(ProcessRole::Projector) {
-            for projection in projections::all() {
-                let (name, stop) = (projection.name(), stop.clone());
-                self.run(name, projections::run(projection, store.clone(), head.clone(), stop));
+            for projection in projections::all().into_iter().filter(|one| one.serves_requests()) {
+                let name = projection.name();
+                self.start(name, subscriptions.clone().project(projection, stop.clone()).map(Ok));
             }
+            let rebuilds = subscriptions.clone().carry_on_rebuilds(projections::all(), stop.clone());
+            self.start("rebuilds", rebuilds.map(Ok));
         }
         if roles.has(ProcessRole::Sweeper) {
             let (blobs, freshness) = (app.blobs.clone(), app.freshness.clone());
-            let parts = processes::Parts { store: store.clone(), blobs, head: head.clone(), freshness };
+            let parts = processes::Parts { subscriptions: subscriptions.clone(), blobs, freshness };
             for (name, run) in processes::all(&parts, &stop) {
-                self.run(name, run);
+                self.start(name, run.map(Ok));
             }
         }
         let Some(nats) = &app.config.nats else { return };
         if roles.has(ProcessRole::Relay) {
             let durables = consumers::durables(app);
-            self.start(relay::NAME, relay::run(store.clone(), head, nats.clone(), durables, stop.clone()));
+            self.start(relay::NAME, relay::run(subscriptions, nats.clone(), durables, stop.clone()));
         }
         for consumer in consumers::all(app) {
             if roles.run_consumer(consumer.name()) {

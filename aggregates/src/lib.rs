@@ -17,6 +17,7 @@ mod metadata;
 mod name;
 mod personal;
 pub mod quota;
+mod state_version;
 pub mod user;
 
 pub use access::AccessEvent;
@@ -28,4 +29,5 @@ pub use metadata::{Actor, Metadata, MetadataError, Part};
 pub use name::{Name, NameError};
 pub use personal::{Personal, PersonalValue};
 pub use quota::{Quota, QuotaCommand, QuotaError, QuotaEvent};
+pub use state_version::state_version;
 pub use user::{Role, User, UserCommand, UserError, UserEvent};

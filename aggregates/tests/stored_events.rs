@@ -136,11 +136,24 @@ fn what_this_release_cannot_read_is_an_error() {
 fn words_within_events_are_frozen() {
     use aggregates::Role;
     use aggregates::access::RevocationReason;
-    use aggregates::document::{RejectionReason, Stage};
+    use aggregates::document::{Inspection, InspectionRefusal, RejectionReason, Stage};
     let words = [
         (variant_names::<Role>(), vec!["user", "admin", "auditor"]),
         (variant_names::<RevocationReason>(), vec!["logout", "password_changed", "token_reused"]),
         (variant_names::<RejectionReason>(), vec!["size_mismatch", "checksum_mismatch"]),
+        (variant_names::<Inspection>(), vec!["text_extracted", "not_inspected"]),
+        (
+            variant_names::<InspectionRefusal>(),
+            vec![
+                "too_large",
+                "unsupported",
+                "encrypted",
+                "malformed",
+                "time_limit",
+                "memory_limit",
+                "output_limit",
+            ],
+        ),
         (
             variant_names::<Stage>(),
             vec![

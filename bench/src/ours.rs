@@ -27,7 +27,7 @@ pub(crate) enum Failed {
 
 pub(crate) struct Ours {
     pub store: EventStore,
-    owners: Vec<UserId>,
+    pub owners: Vec<UserId>,
 }
 
 /// A migrated database with `OWNERS` owners who have keys.
@@ -103,7 +103,25 @@ async fn send(
 
 /// New streams, one event each.
 pub(crate) async fn append(server: &Server, concurrency: usize, secs: Duration) -> anyhow::Result<Measured> {
-    let ours = Arc::new(open(server, concurrency).await?);
+    append_on(open(server, concurrency).await?, concurrency, secs).await
+}
+
+/// The same while another session sits idle in a transaction, so that no dead row can be removed (fault F12).
+pub(crate) async fn append_beside_idle(
+    server: &Server,
+    concurrency: usize,
+    secs: Duration,
+) -> anyhow::Result<Measured> {
+    let ours = open(server, concurrency).await?;
+    let mut idle = ours.store.pool().begin().await?;
+    sqlx::query("INSERT INTO email_claims VALUES ('idle', gen_random_uuid())").execute(&mut *idle).await?;
+    let measured = append_on(ours, concurrency, secs).await?;
+    idle.rollback().await?;
+    Ok(measured)
+}
+
+async fn append_on(ours: Ours, concurrency: usize, secs: Duration) -> anyhow::Result<Measured> {
+    let ours = Arc::new(ours);
     closed_loop(concurrency, secs, move |worker, n| {
         let ours = Arc::clone(&ours);
         async move {

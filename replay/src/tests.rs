@@ -1,7 +1,7 @@
 //! A vault with a past, for the tests of this crate.
 
 use aggregates::{DocumentCommand, DocumentId, UserId};
-use projections::Checkpoint;
+use projections::{Checkpoint, Holder, Serving};
 use sqlx::PgPool;
 
 use crate::Source;
@@ -46,12 +46,14 @@ impl Past {
 /// Brings every projection to `position`.
 pub(crate) async fn project(vault: &Vault, position: i64) {
     for projection in projections::all() {
-        let mut checkpoint = Checkpoint::claim(vault.pool(), projection.name()).await.unwrap();
+        let (pool, name) = (vault.pool(), projection.name());
+        let generation = Serving::of(pool, name).await.unwrap().unwrap().generation;
+        let holder = Holder::new(vault.store.clock(), true);
+        let claimed = Checkpoint::claim_generation(pool, name, generation, holder).await.unwrap();
+        let mut checkpoint = claimed.unwrap();
         let from = checkpoint.position();
         let events = vault.store.read(from, position - from).await.unwrap();
-        let mut tx = vault.pool().begin().await.unwrap();
-        projection.handle(&mut tx, &events).await.unwrap();
-        assert!(checkpoint.advance(&mut tx, position).await.unwrap());
-        tx.commit().await.unwrap();
+        let fold = projection.as_ref();
+        assert!(projections::project(&vault.store, fold, &mut checkpoint, &events, position).await.unwrap());
     }
 }

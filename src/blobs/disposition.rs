@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use super::Download;
+
 /// Types that are shown inside a browser without running anything.
 const SHOWN: [&str; 6] =
     ["application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp", "text/plain"];
@@ -16,11 +18,14 @@ pub enum Disposition {
     Attachment,
 }
 
-/// The header's value. Whatever could run in a browser is an attachment even if it was wished inline.
-pub fn content_disposition(wished: Disposition, content_type: &str, name: &str) -> String {
+/// The header's value. Whatever could run in a browser is an attachment even if it was wished inline, and so is what
+/// turned out to be something else than announced (attack U02).
+pub fn content_disposition(download: Download<'_>) -> String {
+    let Download { name, content_type, sniffed_type, disposition } = download;
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let shown = SHOWN.iter().any(|harmless| harmless.eq_ignore_ascii_case(essence));
-    let kind = if wished == Disposition::Inline && shown { "inline" } else { "attachment" };
+    let is = |other: &str| other.eq_ignore_ascii_case(essence);
+    let shown = SHOWN.iter().any(|harmless| is(harmless)) && sniffed_type.is_none_or(is);
+    let kind = if disposition == Disposition::Inline && shown { "inline" } else { "attachment" };
     format!("{kind}; filename=\"{}\"; filename*=UTF-8''{}", fallback(name), encoded(name))
 }
 

@@ -15,6 +15,9 @@ pub enum BlobError {
     /// Parts are missing, of the wrong size or not those that were stored.
     #[error("the stored parts are not those that were named")]
     WrongParts,
+    /// This machine has no room for what was to be fetched.
+    #[error("a fetched object cannot be kept for the moment: {0}")]
+    Local(std::io::Error),
     #[error("the object store does not answer as it should: {0}")]
     Unavailable(String),
 }

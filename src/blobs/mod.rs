@@ -1,11 +1,12 @@
 //! The documents' bytes, in an S3 store. Clients move them by presigned URLs, so they pass through this process only
-//! to be hashed.
+//! to be hashed or inspected.
 //!
 //! Two clients: one speaks to the store's own address, the other only signs URLs for the address that people reach.
 
 mod client;
 mod disposition;
 mod error;
+mod fetch;
 mod hash;
 mod list;
 mod multipart;

@@ -20,7 +20,10 @@ pub struct Presigned {
 #[derive(Clone, Copy, Debug)]
 pub struct Download<'a> {
     pub name: &'a str,
+    /// As announced.
     pub content_type: &'a str,
+    /// What the bytes are, once somebody has looked.
+    pub sniffed_type: Option<&'a str>,
     pub disposition: Disposition,
 }
 
@@ -73,14 +76,13 @@ impl Blobs {
         download: Download<'_>,
         valid: Duration,
     ) -> Result<Presigned, BlobError> {
-        let Download { name, content_type, disposition } = download;
         let request = self
             .public
             .get_object()
             .bucket(&*self.bucket)
             .key(key)
-            .response_content_type(content_type)
-            .response_content_disposition(content_disposition(disposition, content_type, name));
+            .response_content_type(download.content_type)
+            .response_content_disposition(content_disposition(download));
         Ok(request.presigned(self.window(valid)?).await?.into())
     }
 
@@ -91,14 +93,13 @@ impl Blobs {
         download: Download<'_>,
         valid: Duration,
     ) -> Result<Presigned, BlobError> {
-        let Download { name, content_type, disposition } = download;
         let request = self
             .public
             .head_object()
             .bucket(&*self.bucket)
             .key(key)
-            .response_content_type(content_type)
-            .response_content_disposition(content_disposition(disposition, content_type, name));
+            .response_content_type(download.content_type)
+            .response_content_disposition(content_disposition(download));
         Ok(request.presigned(self.window(valid)?).await?.into())
     }
 

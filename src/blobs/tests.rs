@@ -88,7 +88,12 @@ async fn a_download_tells_the_browser_what_to_do() {
     let store = ObjectStore::start().await;
     store.put("final", b"0123456789").await;
     let name = "r\u{e9}sum\u{e9} \"x\".pdf";
-    let download = Download { name, content_type: "application/pdf", disposition: Disposition::Inline };
+    let download = Download {
+        name,
+        content_type: "application/pdf",
+        sniffed_type: None,
+        disposition: Disposition::Inline,
+    };
     let get = store.blobs().presign_get("final", download, VALID).await.unwrap();
     let answer = reqwest::Client::new().get(get.url).header("range", "bytes=2-4").send().await.unwrap();
     assert_eq!(answer.status(), 206);
@@ -104,14 +109,35 @@ async fn a_download_tells_the_browser_what_to_do() {
 
 #[test]
 fn what_could_run_is_never_shown_inline() {
-    let kind = |wished, content_type| {
-        content_disposition(wished, content_type, "x").split(';').next().unwrap().to_owned()
+    let kind = |disposition, content_type| {
+        let download = Download { name: "x", content_type, sniffed_type: None, disposition };
+        content_disposition(download).split(';').next().unwrap().to_owned()
     };
     assert_eq!(kind(Disposition::Inline, "text/plain; charset=utf-8"), "inline");
     assert_eq!(kind(Disposition::Inline, "IMAGE/PNG"), "inline");
     assert_eq!(kind(Disposition::Inline, "text/html"), "attachment");
     assert_eq!(kind(Disposition::Inline, "image/svg+xml"), "attachment");
     assert_eq!(kind(Disposition::Attachment, "application/pdf"), "attachment");
+}
+
+/// U02
+#[test]
+fn what_is_not_as_announced_is_never_shown_inline() {
+    let kind = |content_type, sniffed_type| {
+        let download = Download {
+            name: "x",
+            content_type,
+            sniffed_type: Some(sniffed_type),
+            disposition: Disposition::Inline,
+        };
+        content_disposition(download).split(';').next().unwrap().to_owned()
+    };
+    assert_eq!(kind("text/plain; charset=utf-8", "text/plain"), "inline");
+    assert_eq!(kind("image/PNG", "image/png"), "inline");
+    assert_eq!(kind("text/plain", "text/html"), "attachment");
+    assert_eq!(kind("image/png", "image/gif"), "attachment");
+    assert_eq!(kind("application/pdf", "application/octet-stream"), "attachment");
+    assert_eq!(kind("text/html", "text/plain"), "attachment", "the announced type is sent");
 }
 
 #[tokio::test]

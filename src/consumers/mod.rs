@@ -7,6 +7,8 @@
 //!
 //! To add a consumer: a file here, a line in [`all`], and its permissions in `deploy/nats-server.conf`.
 
+mod audit;
+pub mod classification;
 pub mod dead_letters;
 mod pull;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use futures::future::BoxFuture;
 pub use pull::run;
 
 use crate::app::App;
+use crate::inspection::Inspector;
 use crate::nats::Durable;
 
 /// Tries of an event before it becomes a dead letter.
@@ -53,8 +56,14 @@ pub trait Consumer: Send + Sync + 'static {
 
 /// Every consumer there is.
 pub fn all(app: &Arc<App>) -> Vec<Arc<dyn Consumer>> {
-    let _ = app;
-    vec![]
+    vec![
+        Arc::new(audit::Audit::new(app.store.clone())),
+        Arc::new(classification::Classification {
+            store: app.store.clone(),
+            blobs: app.blobs.clone(),
+            inspector: Inspector::of_this_program(),
+        }),
+    ]
 }
 
 /// Every durable there is: the relay makes them, with or without the consumers in its process.

@@ -10,6 +10,7 @@ use event_store::RecordedEvent;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::StatusCode;
+use projections::Subscriptions;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -64,8 +65,9 @@ fn start_relay(vault: &Vault, nats: &NatsServer) -> DropGuard {
     let stop = CancellationToken::new();
     let store = vault.app.store.clone();
     let head = store.watch(stop.clone());
+    let subscriptions = Subscriptions { store, head, alone: false };
     let durables = vec![Durable { name: "classification", subjects: SUBJECTS }];
-    tokio::spawn(relay::run(store, head, nats.config(), durables, stop.clone()));
+    tokio::spawn(relay::run(subscriptions, nats.config(), durables, stop.clone()));
     stop.drop_guard()
 }
 

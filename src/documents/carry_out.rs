@@ -43,6 +43,7 @@ fn settlement(
         DocumentCommand::Purge
         | DocumentCommand::RequestUpload(_)
         | DocumentCommand::BeginVerification { .. }
+        | DocumentCommand::RecordInspection { .. }
         | DocumentCommand::Rename { .. }
         | DocumentCommand::Trash
         | DocumentCommand::Restore => None,

@@ -4,6 +4,7 @@ use aggregates::{DocumentId, UploadId, UserId};
 use uuid::Uuid;
 
 const STAGING: &str = "staging/";
+const DERIVED: &str = "derived/";
 
 /// The key that a single PUT is presigned for: `staging/{owner}/{document}/{upload}`.
 pub fn staging(owner: UserId, document: DocumentId, upload: UploadId) -> String {
@@ -15,14 +16,25 @@ pub fn of_object(owner: UserId, document: DocumentId, object: Uuid, extension: &
     format!("{owner}/{document}/{object}{extension}")
 }
 
+/// The key of the text of an upload: `derived/{owner}/{document}/{upload}`. The same whoever extracts it, so that a race
+/// leaves one object.
+pub fn derived(owner: UserId, document: DocumentId, upload: UploadId) -> String {
+    format!("{DERIVED}{owner}/{document}/{upload}")
+}
+
+/// Whether `key` is that of a derived object.
+pub fn is_derived(key: &str) -> bool {
+    key.starts_with(DERIVED)
+}
+
 /// Whether `key` is a staging key.
 pub fn is_staging(key: &str) -> bool {
     key.starts_with(STAGING)
 }
 
-/// The document that a final key belongs to; `None`: it is not one of our keys.
+/// The document that a final or derived key belongs to; `None`: it is not one of our keys.
 pub fn document_of(key: &str) -> Option<DocumentId> {
-    let mut segments = key.split('/');
+    let mut segments = key.strip_prefix(DERIVED).unwrap_or(key).split('/');
     let (owner, document, object) = (segments.next()?, segments.next()?, segments.next()?);
     let object = object.split('.').next()?;
     (segments.next().is_none() && owner.parse::<UserId>().is_ok() && object.parse::<Uuid>().is_ok())

@@ -6,6 +6,7 @@ pub mod keys;
 mod request_upload;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 mod transfer;
 
 pub use carry_out::carry_out;

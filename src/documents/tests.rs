@@ -18,11 +18,15 @@ proptest! {
 }
 
 #[test]
-fn a_final_key_leads_to_its_document_and_nothing_else_does() {
+fn a_final_or_derived_key_leads_to_its_document_and_nothing_else_does() {
     let (owner, document) = (UserId(Uuid::from_u128(1)), DocumentId(Uuid::from_u128(2)));
     let key = keys::of_object(owner, document, Uuid::from_u128(3), ".pdf");
     assert_eq!(keys::document_of(&key), Some(document));
     assert!(!keys::is_staging(&key));
+
+    let derived = keys::derived(owner, document, UploadId(Uuid::from_u128(4)));
+    assert_eq!((keys::document_of(&derived), keys::is_derived(&derived)), (Some(document), true));
+    assert!(!keys::is_derived(&key) && !keys::is_staging(&derived));
 
     let staged = keys::staging(owner, document, UploadId(Uuid::from_u128(4)));
     assert!(keys::is_staging(&staged));

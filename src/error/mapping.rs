@@ -17,6 +17,7 @@ impl From<DocumentError> for ApiError {
             }
             DocumentError::AlreadyRequested
             | DocumentError::NotUploaded
+            | DocumentError::UnknownUpload
             | DocumentError::AlreadyUploaded
             | DocumentError::NotVerified
             | DocumentError::NothingToVerify

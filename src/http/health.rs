@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::blobs::BlobError;
 use crate::error::ApiError;
+use crate::http::extract::NoParams;
 
 /// How it stands.
 #[derive(Serialize, ToSchema)]
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
-pub(super) async fn live() -> Json<Health> {
+pub(super) async fn live(_: NoParams) -> Json<Health> {
     Json(Health { status: "ok", degraded: Vec::new() })
 }
 
@@ -37,11 +38,11 @@ pub(super) async fn live() -> Json<Health> {
 /// `degraded` of it, still with 200: taking nodes out of service would not help.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
+pub(super) async fn ready(State(app): State<Arc<App>>, _: NoParams) -> Result<Json<Health>, ApiError> {
     let failed = |part: &str, error: String| ApiError::Unavailable(format!("{part}: {error}"));
-    let stopped = sqlx::query_scalar!("SELECT name FROM checkpoints WHERE error IS NOT NULL ORDER BY name");
-    let mut degraded =
-        stopped.fetch_all(app.store.pool()).await.map_err(|error| failed("database", error.to_string()))?;
+    let stopped = projections::stopped(app.store.pool()).await;
+    let stopped = stopped.map_err(|error| failed("database", error.to_string()))?;
+    let mut degraded: Vec<_> = stopped.into_iter().map(|subscription| subscription.name).collect();
     // No such object: the store has looked.
     match app.blobs.head("readyz").await {
         Ok(_) | Err(BlobError::NotFound) => {}

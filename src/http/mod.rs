@@ -4,6 +4,8 @@
 //! roles it is for in `security` (none: it is public), and a line below.
 
 pub mod accounts;
+pub mod admin;
+mod api_docs;
 pub mod dead_letters;
 pub mod documents;
 pub mod done;
@@ -13,6 +15,7 @@ mod layers;
 mod openapi;
 pub mod page;
 pub mod quotas;
+mod refusals;
 mod server;
 mod setup_form;
 #[cfg(test)]
@@ -22,6 +25,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,6 +33,8 @@ pub use server::serve;
 
 use crate::app::App;
 use crate::error::ApiError;
+
+use extract::NoParams;
 
 /// Every route below `/api/v1`.
 fn api() -> OpenApiRouter<Arc<App>> {
@@ -50,6 +56,9 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quotas::get::get))
         .routes(routes!(dead_letters::list::list))
         .routes(routes!(dead_letters::retry::retry))
+        .routes(routes!(admin::list_audit::list))
+        .routes(routes!(admin::list_projections::list))
+        .routes(routes!(admin::rebuild_projection::rebuild))
 }
 
 /// Liveness and readiness alone, for processes that answer no other requests.
@@ -59,17 +68,32 @@ pub fn health_routes(app: &Arc<App>) -> Router {
     layers::wrap(routes.with_state(app.clone()), app)
 }
 
-/// The whole server.
-pub fn router(app: &Arc<App>) -> Router {
-    let (routes, document) = OpenApiRouter::with_openapi(openapi::document())
+/// Every route that is part of the contract, and the document that says so.
+fn described() -> (Router<Arc<App>>, OpenApi) {
+    let (routes, mut document) = OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .nest("/api/v1", api())
         .split_for_parts();
+    openapi::complete(&mut document);
+    (routes, document)
+}
+
+/// The whole server.
+pub fn router(app: &Arc<App>) -> Router {
+    let (routes, document) = described();
+    let document = Arc::new(document);
     let routes = routes
-        .route("/api/openapi.json", get(Json(Arc::new(document))))
+        .route("/api/openapi.json", get(async move |_: NoParams| Json(document)))
+        .merge(api_docs::routes())
         .merge(setup_form::routes())
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
     layers::wrap(routes, app)
+}
+
+/// The OpenAPI document, for tests that hold answers against it.
+#[cfg(test)]
+pub(crate) fn document() -> OpenApi {
+    described().1
 }

@@ -10,10 +10,9 @@ mod tests;
 mod upload_expiry;
 mod verification;
 
-use event_store::{EventStore, LogHead};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use projections::Freshness;
+use projections::{Freshness, Subscriptions};
 use tokio_util::sync::CancellationToken;
 
 pub use object_deletion::ObjectDeletion;
@@ -26,9 +25,8 @@ use crate::blobs::Blobs;
 /// What processes work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Parts {
-    pub store: EventStore,
+    pub subscriptions: Subscriptions,
     pub blobs: Blobs,
-    pub head: LogHead,
     pub freshness: Freshness,
 }
 

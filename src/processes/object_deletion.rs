@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use aggregates::document::StoredObject;
-use aggregates::{DocumentEvent, DocumentId, Event};
+use aggregates::{Document, DocumentEvent, DocumentId, Event};
 use anyhow::Context;
+use cqrs_es::Aggregate;
 use event_store::RecordedEvent;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use projections::Subscriber;
-use sqlx::PgConnection;
+use projections::Process;
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
@@ -26,20 +26,19 @@ const AT_ONCE: usize = 8;
 pub struct ObjectDeletion(pub Blobs);
 
 pub(super) async fn run(parts: Parts, stop: CancellationToken) {
-    let Parts { store, blobs, head, .. } = parts;
-    projections::run(Arc::new(ObjectDeletion(blobs)), store, head, stop).await;
+    parts.subscriptions.process(Arc::new(ObjectDeletion(parts.blobs)), stop).await;
 }
 
-impl Subscriber for ObjectDeletion {
+impl Process for ObjectDeletion {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    fn handle<'a>(
-        &'a self,
-        _: &'a mut PgConnection,
-        events: &'a [RecordedEvent],
-    ) -> BoxFuture<'a, anyhow::Result<()>> {
+    fn aggregates(&self) -> Option<&'static [&'static str]> {
+        Some(&[Document::TYPE])
+    }
+
+    fn handle<'a>(&'a self, events: &'a [RecordedEvent]) -> BoxFuture<'a, anyhow::Result<()>> {
         self.delete_all(events).boxed()
     }
 }
@@ -81,6 +80,7 @@ fn obsolete(event: &RecordedEvent) -> anyhow::Result<Vec<StoredObject>> {
         }
         DocumentEvent::UploadRequested(_)
         | DocumentEvent::VerificationStarted { .. }
+        | DocumentEvent::DocumentInspected { .. }
         | DocumentEvent::DocumentRenamed { .. }
         | DocumentEvent::DocumentTrashed { .. }
         | DocumentEvent::DocumentRestored { .. } => Vec::new(),

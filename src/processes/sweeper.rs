@@ -6,16 +6,17 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use aggregates::Document;
-use aggregates::document::Stage;
+use aggregates::document::{Inspection, Stage};
 use chrono::{DateTime, TimeDelta, Utc};
 use event_store::EventStore;
 use projections::document_listing;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Parts;
 use crate::blobs::{Blobs, ListedObject};
-use crate::documents::keys;
+use crate::documents::{keys, texts};
 
 pub(super) const NAME: &str = "sweeper";
 
@@ -42,6 +43,7 @@ impl Default for Ages {
 pub struct Swept {
     pub objects: usize,
     pub multiparts: usize,
+    pub texts: usize,
     pub outcomes: u64,
 }
 
@@ -50,7 +52,7 @@ pub(super) async fn run(parts: Parts, stop: CancellationToken) {
     let forever = async {
         loop {
             ticks.tick().await;
-            match sweep(&parts.store, &parts.blobs, Ages::default()).await {
+            match sweep(&parts.subscriptions.store, &parts.blobs, Ages::default()).await {
                 Ok(swept) => tracing::info!(?swept, "swept"),
                 Err(error) => tracing::warn!(error = format!("{error:#}"), "the sweep was cut short"),
             }
@@ -65,6 +67,7 @@ pub async fn sweep(store: &EventStore, blobs: &Blobs, ages: Ages) -> anyhow::Res
     Ok(Swept {
         objects: sweep_objects(store, blobs, now - ages.staged, now - ages.object).await?,
         multiparts: sweep_multiparts(blobs, now - ages.multipart).await?,
+        texts: sweep_texts(store, now - ages.object).await?,
         outcomes: store.forget_outcomes().await?,
     })
 }
@@ -100,8 +103,14 @@ fn older(objects: Vec<ListedObject>, than: DateTime<Utc>) -> Vec<String> {
 
 /// Those of `keys` that look like ours, and that no document needs.
 async fn unneeded(store: &EventStore, mut keys: Vec<String>) -> anyhow::Result<Vec<String>> {
-    let known: HashSet<String> =
+    let documents: Vec<Uuid> = keys
+        .iter()
+        .filter(|key| keys::is_derived(key))
+        .filter_map(|key| Some(keys::document_of(key)?.0))
+        .collect();
+    let mut known: HashSet<String> =
         document_listing::known_keys(store.pool(), &keys).await?.into_iter().collect();
+    known.extend(document_listing::known_derived_keys(store.pool(), &documents, &keys).await?);
     keys.retain(|key| !known.contains(key));
     let mut unneeded = Vec::new();
     for key in keys {
@@ -114,10 +123,26 @@ async fn unneeded(store: &EventStore, mut keys: Vec<String>) -> anyhow::Result<V
     Ok(unneeded)
 }
 
+/// Texts that a crash left of documents that were purged meanwhile.
+async fn sweep_texts(store: &EventStore, stored_before: DateTime<Utc>) -> anyhow::Result<usize> {
+    let mut swept = 0;
+    for id in texts::unlisted(store, stored_before).await? {
+        let (document, _) = store.load::<Document>(&id.to_string()).await?;
+        if !document.stage().is_retained() {
+            texts::remove(store, id).await?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
 fn needs(document: &Document, key: &str) -> bool {
     let stage: Stage = document.stage();
     (stage.is_reserved() || stage.is_retained())
-        && document.request().is_some_and(|request| request.object_key == key)
+        && document.request().is_some_and(|request| {
+            let derived = document.inspection_of(request.upload_id).and_then(Inspection::key);
+            request.object_key == key || derived == Some(key)
+        })
 }
 
 async fn sweep_multiparts(blobs: &Blobs, begun_before: DateTime<Utc>) -> anyhow::Result<usize> {

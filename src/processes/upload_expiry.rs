@@ -23,7 +23,7 @@ pub(super) async fn run(parts: Parts, stop: CancellationToken) {
     let forever = async {
         loop {
             ticks.tick().await;
-            if let Err(error) = expire_uploads(&parts.store).await {
+            if let Err(error) = expire_uploads(&parts.subscriptions.store).await {
                 tracing::warn!(error = format!("{error:#}"), "overdue uploads could not be given up");
             }
         }

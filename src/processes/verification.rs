@@ -8,7 +8,7 @@ use aggregates::{Document, DocumentCommand, DocumentId, UserId};
 use anyhow::Context;
 use event_store::EventStore;
 use futures::FutureExt;
-use projections::document_listing;
+use projections::{Subscriptions, document_listing};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ const LISTED_WITHIN: Duration = Duration::from_secs(2);
 const BACKSTOP: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(parts: Parts, stop: CancellationToken) {
-    let Parts { store, blobs, mut head, freshness } = parts;
+    let Parts { subscriptions: Subscriptions { store, mut head, .. }, blobs, freshness } = parts;
     let forever = async {
         loop {
             let seen = head.get();

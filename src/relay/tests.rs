@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream;
 use http::StatusCode;
+use projections::Subscriptions;
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -19,7 +20,8 @@ fn relay(vault: &Vault, nats: &NatsServer) -> DropGuard {
     let stop = CancellationToken::new();
     let store = vault.app.store.clone();
     let head = store.watch(stop.clone());
-    tokio::spawn(run(store, head, nats.config(), DURABLES.to_vec(), stop.clone()));
+    let subscriptions = Subscriptions { store, head, alone: false };
+    tokio::spawn(run(subscriptions, nats.config(), DURABLES.to_vec(), stop.clone()));
     stop.drop_guard()
 }
 

@@ -1,8 +1,8 @@
 //! The one directory that a standalone vault writes to, held by one process at a time.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,16 +11,20 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::failure::Failure;
 
+const LOCK: &str = "lock";
+
 /// An existing directory, locked until this value goes (the kernel unlocks it after kill -9 as well).
 pub(super) struct DataDirectory {
     root: PathBuf,
+    /// Made by this start.
+    is_new: bool,
     _lock: Flock<File>,
 }
 
 impl DataDirectory {
     /// Makes the directory when it is absent, and locks it.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        make(path).map_err(|error| unusable(path, &error))?;
+        let is_new = make(path).map_err(|error| unusable(path, &error))?;
         let root = path.canonicalize().map_err(|error| unusable(path, &error))?;
         if root.to_str().is_none_or(|text| text.contains('\n')) {
             let remedy = "choose a path in UTF-8 and without line breaks with --data";
@@ -29,7 +33,21 @@ impl DataDirectory {
             );
         }
         let lock = lock(&root)?;
-        Ok(Self { root, _lock: lock })
+        Ok(Self { root, is_new, _lock: lock })
+    }
+
+    /// Leaves nothing behind where there was nothing: for a start that is refused before a vault was made.
+    pub(super) fn abandon(self) {
+        let empty_but_for_lock = std::fs::read_dir(&self.root)
+            .is_ok_and(|entries| entries.flatten().all(|one| one.file_name() == LOCK));
+        if !empty_but_for_lock {
+            return;
+        }
+        // What cannot be tidied up is harmless.
+        drop(std::fs::remove_file(self.root.join(LOCK)));
+        if self.is_new {
+            drop(std::fs::remove_dir(&self.root));
+        }
     }
 
     /// The absolute path.
@@ -68,16 +86,17 @@ impl DataDirectory {
     }
 }
 
-/// Others may pass through (PostgreSQL's user must), but list nothing; what is secret has a mode of its own.
-fn make(path: &Path) -> std::io::Result<()> {
+/// Others may pass through (PostgreSQL's user must), but list nothing; what is secret has a mode of its own. Says
+/// whether it was not there before.
+fn make(path: &Path) -> std::io::Result<bool> {
     if path.is_dir() {
-        return Ok(());
+        return Ok(false);
     }
-    DirBuilder::new().recursive(true).mode(0o711).create(path)
+    DirBuilder::new().recursive(true).mode(0o711).create(path).map(|()| true)
 }
 
 fn lock(root: &Path) -> anyhow::Result<Flock<File>> {
-    let path = root.join("lock");
+    let path = root.join(LOCK);
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -86,6 +105,11 @@ fn lock(root: &Path) -> anyhow::Result<Flock<File>> {
         .open(&path)
         .map_err(|error| unusable(root, &error))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        // A refused start took the file away between the two steps: this lock would hold nobody off.
+        Ok(lock) if !is_at(&lock, &path) => {
+            drop(lock);
+            self::lock(root)
+        }
         Ok(mut lock) => {
             lock.set_len(0)?;
             write!(lock, "{}", std::process::id()).context("cannot write the lock file")?;
@@ -100,6 +124,11 @@ fn lock(root: &Path) -> anyhow::Result<Flock<File>> {
         }
         Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", path.display())),
     }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let inode = |found: std::io::Result<Metadata>| found.map(|found| (found.dev(), found.ino())).ok();
+    inode(file.metadata()) == inode(path.metadata())
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Failure {

@@ -56,7 +56,13 @@ pub async fn run(
     let nats_server = nats::find(&environment)?;
     let data = DataDirectory::open(&options.data)?;
     let mut settings = Settings::load(&data)?;
-    let sockets = StandaloneSockets::bind(&options, &environment, &settings).await?;
+    let sockets = match StandaloneSockets::bind(&options, &environment, &settings).await {
+        Ok(sockets) => sockets,
+        Err(refused) => {
+            data.abandon();
+            return Err(refused);
+        }
+    };
     sockets.record(&mut settings, &environment)?;
     master_key::provide(&data, &environment, &mut settings)?;
 
@@ -94,7 +100,8 @@ async fn serve(
     let store_stop = CancellationToken::new();
     // The store outlives the API: requests that are being drained still reach it.
     let vault = async {
-        let served = with_sockets(config, ProcessRoles::all(), sockets.served, shutdown).await;
+        // The lock on the data directory sees to it that nobody else runs on this database.
+        let served = with_sockets(config, ProcessRoles::all().alone(), sockets.served, shutdown).await;
         store_stop.cancel();
         served
     };

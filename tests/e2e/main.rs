@@ -3,7 +3,9 @@
 
 mod client;
 mod faults;
+mod load;
 mod matrix;
+mod read_models;
 mod replay;
 mod roles;
 #[cfg(test)]

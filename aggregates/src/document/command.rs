@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 
-use super::{RejectionReason, UploadRequest};
-use crate::{Name, Personal};
+use super::{Inspection, RejectionReason, UploadRequest};
+use crate::{Name, Personal, UploadId};
 
 /// What a document can be asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,12 @@ pub enum DocumentCommand {
     /// The deadline has passed.
     ExpireUpload {
         now: DateTime<Utc>,
+    },
+    /// Somebody has looked into the uploaded bytes.
+    RecordInspection {
+        upload_id: UploadId,
+        content_type: String,
+        inspection: Inspection,
     },
     Rename {
         name: Personal<Name>,

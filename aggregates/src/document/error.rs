@@ -7,6 +7,8 @@ pub enum DocumentError {
     AlreadyRequested,
     #[error("the upload has not arrived yet: finish it or give it up")]
     NotUploaded,
+    #[error("this upload is not one of the document's")]
+    UnknownUpload,
     #[error("the upload has already arrived")]
     AlreadyUploaded,
     #[error("a multipart upload is verified before it is complete")]

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use super::Stage;
+use super::{Inspection, Stage};
 use crate::{FolderId, Name, Personal, UploadId, UserId};
 
 /// A SHA-256 that does not fingerprint the document for good: in clear only the salted hash is kept.
@@ -63,15 +63,47 @@ pub struct UploadRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DocumentEvent {
     UploadRequested(Box<UploadRequest>),
-    VerificationStarted { upload_id: UploadId },
-    UploadCompleted { upload_id: UploadId, version: u32, bytes: u64 },
-    UploadRejected { upload_id: UploadId, reason: RejectionReason, objects: Vec<StoredObject> },
-    UploadCancelled { upload_id: UploadId, objects: Vec<StoredObject> },
-    UploadExpired { upload_id: UploadId, objects: Vec<StoredObject> },
-    DocumentRenamed { name: Personal<Name> },
-    DocumentTrashed { bytes: u64 },
-    DocumentRestored { bytes: u64 },
-    DocumentPurged { from: Stage, bytes: u64, objects: Vec<StoredObject> },
+    VerificationStarted {
+        upload_id: UploadId,
+    },
+    UploadCompleted {
+        upload_id: UploadId,
+        version: u32,
+        bytes: u64,
+    },
+    /// `content_type` is what the bytes are, whatever was announced.
+    DocumentInspected {
+        upload_id: UploadId,
+        content_type: String,
+        inspection: Inspection,
+    },
+    UploadRejected {
+        upload_id: UploadId,
+        reason: RejectionReason,
+        objects: Vec<StoredObject>,
+    },
+    UploadCancelled {
+        upload_id: UploadId,
+        objects: Vec<StoredObject>,
+    },
+    UploadExpired {
+        upload_id: UploadId,
+        objects: Vec<StoredObject>,
+    },
+    DocumentRenamed {
+        name: Personal<Name>,
+    },
+    DocumentTrashed {
+        bytes: u64,
+    },
+    DocumentRestored {
+        bytes: u64,
+    },
+    DocumentPurged {
+        from: Stage,
+        bytes: u64,
+        objects: Vec<StoredObject>,
+    },
 }
 
 impl UploadRequest {
@@ -100,7 +132,7 @@ impl DocumentEvent {
             Self::UploadRejected { .. } => Some(Stage::Rejected),
             Self::UploadCancelled { .. } => Some(Stage::Cancelled),
             Self::UploadExpired { .. } => Some(Stage::Expired),
-            Self::DocumentRenamed { .. } => None,
+            Self::DocumentInspected { .. } | Self::DocumentRenamed { .. } => None,
             Self::DocumentTrashed { .. } => Some(Stage::Trashed),
             Self::DocumentPurged { .. } => Some(Stage::Purged),
         }
@@ -113,6 +145,7 @@ impl DomainEvent for DocumentEvent {
             Self::UploadRequested(_) => "UploadRequested",
             Self::VerificationStarted { .. } => "VerificationStarted",
             Self::UploadCompleted { .. } => "UploadCompleted",
+            Self::DocumentInspected { .. } => "DocumentInspected",
             Self::UploadRejected { .. } => "UploadRejected",
             Self::UploadCancelled { .. } => "UploadCancelled",
             Self::UploadExpired { .. } => "UploadExpired",

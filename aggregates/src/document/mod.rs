@@ -6,6 +6,7 @@
 mod command;
 mod error;
 mod event;
+mod inspection;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -18,15 +19,20 @@ use serde::{Deserialize, Serialize};
 pub use command::DocumentCommand;
 pub use error::DocumentError;
 pub use event::{ContentHash, DocumentEvent, RejectionReason, StoredObject, Transfer, UploadRequest};
+pub use inspection::{Inspection, InspectionRefusal};
 pub use stage::Stage;
 
-use crate::{Name, Personal, UserId};
+use crate::{Name, Personal, UploadId, UserId};
 
 /// State of one document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     stage: Stage,
     request: Option<Box<UploadRequest>>,
+    /// How often it has changed for people.
+    revision: u64,
+    /// Of the upload that it names.
+    inspection: Option<(UploadId, Inspection)>,
 }
 
 impl Document {
@@ -44,6 +50,26 @@ impl Document {
         self.request.as_deref().filter(|request| request.owner_id == owner)
     }
 
+    /// How often it has changed for people; looks into the bytes do not count.
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What a look into the bytes of `upload` came to, unless nobody has looked yet.
+    pub fn inspection_of(&self, upload: UploadId) -> Option<&Inspection> {
+        self.inspection
+            .as_ref()
+            .filter(|(inspected, _)| *inspected == upload)
+            .map(|(_, inspection)| inspection)
+    }
+
+    /// The objects that keep the content, and what was derived from it.
+    fn retained_objects(&self, request: &UploadRequest) -> Vec<StoredObject> {
+        let derived = self.inspection.as_ref().and_then(|(_, inspection)| inspection.key());
+        let keys = [Some(request.object_key.as_str()), derived];
+        keys.into_iter().flatten().map(|key| StoredObject::Object { key: key.to_owned() }).collect()
+    }
+
     /// The events that `command` causes, or why it is refused. No events: it is already so.
     pub fn decide(&self, command: DocumentCommand) -> Result<Vec<DocumentEvent>, DocumentError> {
         let Some(request) = &self.request else {
@@ -59,6 +85,9 @@ impl Document {
             DocumentCommand::RejectUpload { reason } => self.reject(request, reason),
             DocumentCommand::CancelUpload => self.cancel(request),
             DocumentCommand::ExpireUpload { now } => self.expire(request, now),
+            DocumentCommand::RecordInspection { upload_id, content_type, inspection } => {
+                self.record_inspection(request, upload_id, content_type, inspection)
+            }
             DocumentCommand::Rename { name } => self.rename(request, name),
             DocumentCommand::Trash => self.trash(request),
             DocumentCommand::Restore => self.restore(request),
@@ -149,6 +178,27 @@ impl Document {
         }
     }
 
+    /// The first look counts: others that raced with it have seen the same bytes.
+    fn record_inspection(
+        &self,
+        request: &UploadRequest,
+        upload_id: UploadId,
+        content_type: String,
+        inspection: Inspection,
+    ) -> Result<Vec<DocumentEvent>, DocumentError> {
+        match self.stage {
+            Stage::Active | Stage::Trashed if upload_id != request.upload_id => {
+                Err(DocumentError::UnknownUpload)
+            }
+            Stage::Active | Stage::Trashed if self.inspection_of(upload_id).is_some() => Ok(vec![]),
+            Stage::Active | Stage::Trashed => {
+                Ok(vec![DocumentEvent::DocumentInspected { upload_id, content_type, inspection }])
+            }
+            Stage::Pending | Stage::Verifying => Err(DocumentError::NotUploaded),
+            other => Err(other.gone()),
+        }
+    }
+
     fn rename(
         &self,
         request: &UploadRequest,
@@ -190,9 +240,7 @@ impl Document {
         let purged =
             |bytes, objects| Ok(vec![DocumentEvent::DocumentPurged { from: self.stage, bytes, objects }]);
         match self.stage {
-            Stage::Active | Stage::Trashed => {
-                purged(request.size, vec![StoredObject::Object { key: request.object_key.clone() }])
-            }
+            Stage::Active | Stage::Trashed => purged(request.size, self.retained_objects(request)),
             // Its bytes were released and its objects given up with the rejection.
             Stage::Rejected => purged(0, vec![]),
             Stage::Pending | Stage::Verifying => Err(DocumentError::NotUploaded),
@@ -224,12 +272,16 @@ impl Aggregate for Document {
         if let Some(stage) = event.leads_to() {
             self.stage = stage;
         }
+        self.revision += u64::from(!matches!(event, DocumentEvent::DocumentInspected { .. }));
         match event {
             DocumentEvent::UploadRequested(request) => self.request = Some(request),
             DocumentEvent::DocumentRenamed { name } => {
                 if let Some(request) = &mut self.request {
                     request.name = name;
                 }
+            }
+            DocumentEvent::DocumentInspected { upload_id, inspection, .. } => {
+                self.inspection = Some((upload_id, inspection));
             }
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! Reads the golden files, and events as they are stored.
 
+mod states;
+
 use std::path::Path;
 
 use aggregates::{Event, access};

@@ -1,7 +1,8 @@
 //! The fold: the only writer of `document_history`. Each event is a row.
 
-use aggregates::{DocumentEvent, Event, Name, Personal};
-use cqrs_es::DomainEvent;
+use aggregates::document::Inspection;
+use aggregates::{Document, DocumentEvent, Event, Name, Personal};
+use cqrs_es::{Aggregate, DomainEvent};
 use event_store::RecordedEvent;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -9,26 +10,31 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::Subscriber;
+use crate::Projection;
 
 /// Keeps `document_history`.
 pub struct DocumentHistory;
 
-impl Subscriber for DocumentHistory {
+impl Projection for DocumentHistory {
     fn name(&self) -> &'static str {
         "document_history"
     }
 
-    fn handle<'a>(
+    fn aggregates(&self) -> Option<&'static [&'static str]> {
+        Some(&[Document::TYPE])
+    }
+
+    fn fold<'a>(
         &'a self,
         tx: &'a mut PgConnection,
+        generation: i64,
         events: &'a [RecordedEvent],
     ) -> BoxFuture<'a, anyhow::Result<()>> {
-        fold(tx, events).boxed()
+        fold(tx, generation, events).boxed()
     }
 }
 
-async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result<()> {
+async fn fold(tx: &mut PgConnection, generation: i64, events: &[RecordedEvent]) -> anyhow::Result<()> {
     let mut columns = Columns::default();
     for event in events {
         if let Event::Document(change) = &event.event {
@@ -45,8 +51,8 @@ async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result
         return Ok(());
     }
     sqlx::query!(
-        "INSERT INTO document_history (document_id, position, owner_id, at, actor, type, changes)
-         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[],
+        "INSERT INTO document_history (generation, document_id, position, owner_id, at, actor, type, changes)
+         SELECT $8, * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[],
                               $7::jsonb[])",
         &columns.document_ids,
         &columns.positions,
@@ -55,6 +61,7 @@ async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result
         &columns.actors,
         &columns.types,
         &columns.changes,
+        generation,
     )
     .execute(tx)
     .await?;
@@ -102,6 +109,18 @@ pub fn changes(event: &DocumentEvent) -> Value {
         DocumentEvent::UploadCompleted { version, bytes, .. } => {
             changes.insert("version".into(), json!(version));
             changes.insert("size".into(), json!(bytes));
+        }
+        DocumentEvent::DocumentInspected { content_type, inspection, .. } => {
+            changes.insert("content_type".into(), json!(content_type));
+            match inspection {
+                Inspection::TextExtracted { language, characters, .. } => {
+                    changes.insert("language".into(), json!(language));
+                    changes.insert("characters".into(), json!(characters));
+                }
+                Inspection::NotInspected { reason } => {
+                    changes.insert("not_inspected".into(), json!(reason));
+                }
+            }
         }
         DocumentEvent::UploadRejected { reason, .. } => {
             changes.insert("reason".into(), json!(reason));

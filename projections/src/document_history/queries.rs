@@ -25,7 +25,8 @@ pub async fn list(
     let mut rows = sqlx::query_as!(
         HistoryRow,
         "SELECT position, at, actor, type, changes FROM document_history
-         WHERE document_id = $1 AND owner_id = $2 AND position < $3 ORDER BY position DESC LIMIT $4",
+         WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_history')
+           AND document_id = $1 AND owner_id = $2 AND position < $3 ORDER BY position DESC LIMIT $4",
         document.0,
         owner.0,
         before.unwrap_or(i64::MAX),

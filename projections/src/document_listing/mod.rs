@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use cursor::{Cursor, CursorError, Sort, SortError, SortKey};
 pub use projection::DocumentListing;
-pub use queries::{ListQuery, Page, expired_uploads, find, known_keys, list, verifying};
+pub use queries::{ListQuery, Page, expired_uploads, find, known_derived_keys, known_keys, list, verifying};
 
 /// A document that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +37,16 @@ pub struct DocumentRow {
     pub upload_id: Uuid,
     /// The final key of its bytes.
     pub object_key: String,
+    /// What its bytes are, once somebody has looked.
+    pub sniffed_type: Option<String>,
+    /// The key of its extracted text.
+    pub derived_key: Option<String>,
     /// When a pending upload is given up.
     pub expires_at: DateTime<Utc>,
     /// Of the last event that touched it.
     pub position: i64,
+    /// How often people see it changed: the entity tag.
+    pub revision: i64,
 }
 
 /// Where a listed document stands.

@@ -8,15 +8,22 @@ use uuid::Uuid;
 use super::cursor::Key;
 use super::{Cursor, DocumentRow, Shelf, Sort, SortKey};
 
-/// Rows of the listing for which a condition, made of literals only, holds.
+/// Rows of one generation of the listing for which a condition, made of literals only, holds; of the serving one, or of
+/// the one that is the last argument.
 macro_rules! rows {
+    (serving [$($part:literal)+] $(, $argument:expr)* $(,)?) => {
+        rows!(
+            ["(SELECT generation FROM serving_projections WHERE name = 'document_listing') AND " $($part)+]
+            $(, $argument)*
+        )
+    };
     ([$($part:literal)+] $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             crate::document_listing::DocumentRow,
             r#"SELECT document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id,
                       status AS "status: _", version, created_at, updated_at, uploaded_at, upload_id, object_key,
-                      expires_at, position
-               FROM document_listing "# $(+ $part)+ $(, $argument)*
+                      expires_at, position, sniffed_type, derived_key, revision
+               FROM document_listing WHERE generation = "# $(+ $part)+ $(, $argument)*
         )
     };
 }
@@ -47,7 +54,7 @@ pub async fn find(
     owner: UserId,
     document: DocumentId,
 ) -> Result<Option<DocumentRow>, sqlx::Error> {
-    rows!(["WHERE document_id = $1 AND owner_id = $2"], document.0, owner.0).fetch_optional(pool).await
+    rows!(serving["document_id = $1 AND owner_id = $2"], document.0, owner.0).fetch_optional(pool).await
 }
 
 /// One page. Each sort walks an index of its own from the cursor on.
@@ -57,15 +64,15 @@ pub async fn list(pool: &PgPool, query: &ListQuery) -> Result<Page, sqlx::Error>
     macro_rules! page {
         ($column:literal, $key:ident) => {
             if query.sort.descending {
-                page!(["WHERE owner_id = $1 AND shelf = $2 AND (" $column ", document_id) < ($3, $4)
+                page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) < ($3, $4)
                         ORDER BY " $column " DESC, document_id DESC LIMIT $5"], $key)
             } else {
-                page!(["WHERE owner_id = $1 AND shelf = $2 AND (" $column ", document_id) > ($3, $4)
+                page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) > ($3, $4)
                         ORDER BY " $column ", document_id LIMIT $5"], $key)
             }
         };
         ([$($part:literal)+], $key:ident) => {
-            rows!([$($part)+], query.owner.0, query.shelf.as_str(), $key, after.document_id, limit)
+            rows!(serving [$($part)+], query.owner.0, query.shelf.as_str(), $key, after.document_id, limit)
                 .fetch_all(pool)
                 .await?
         };
@@ -90,27 +97,50 @@ pub async fn expired_uploads(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<DocumentRow>, sqlx::Error> {
-    rows!(["WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"], now, limit)
+    rows!(serving["status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"], now, limit)
         .fetch_all(pool)
         .await
 }
 
 /// Uploads that wait to be hashed, the oldest first.
 pub async fn verifying(pool: &PgPool, limit: i64) -> Result<Vec<DocumentRow>, sqlx::Error> {
-    rows!(["WHERE status = 'verifying' ORDER BY position LIMIT $1"], limit).fetch_all(pool).await
+    rows!(serving["status = 'verifying' ORDER BY position LIMIT $1"], limit).fetch_all(pool).await
 }
 
 /// Those of `keys` that belong to a listed document.
 pub async fn known_keys(pool: &PgPool, keys: &[String]) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT object_key FROM document_listing WHERE object_key = ANY($1)", keys)
-        .fetch_all(pool)
-        .await
+    sqlx::query_scalar!(
+        "SELECT object_key FROM document_listing
+         WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_listing')
+           AND object_key = ANY($1)",
+        keys
+    )
+    .fetch_all(pool)
+    .await
 }
 
-/// The rows of `documents`.
+/// Those of `keys` that hold the text of one of `documents`.
+pub async fn known_derived_keys(
+    pool: &PgPool,
+    documents: &[Uuid],
+    keys: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT derived_key AS "key!" FROM document_listing
+           WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_listing')
+             AND document_id = ANY($1) AND derived_key = ANY($2)"#,
+        documents,
+        keys
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// The rows of `documents` in `generation`.
 pub(super) async fn load(
     connection: &mut sqlx::PgConnection,
+    generation: i64,
     documents: &[Uuid],
 ) -> Result<Vec<DocumentRow>, sqlx::Error> {
-    rows!(["WHERE document_id = ANY($1)"], documents).fetch_all(connection).await
+    rows!(["$1 AND document_id = ANY($2)"], generation, documents).fetch_all(connection).await
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use aggregates::document::Stage;
-use aggregates::{DocumentEvent, Event, QuotaEvent};
+use aggregates::{Document, DocumentEvent, Event, Quota, QuotaEvent};
+use cqrs_es::Aggregate;
 use event_store::RecordedEvent;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,26 +12,31 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{QuotaRow, queries};
-use crate::Subscriber;
+use crate::Projection;
 
 /// Keeps `quota_usage`.
 pub struct QuotaUsage;
 
-impl Subscriber for QuotaUsage {
+impl Projection for QuotaUsage {
     fn name(&self) -> &'static str {
         "quota_usage"
     }
 
-    fn handle<'a>(
+    fn aggregates(&self) -> Option<&'static [&'static str]> {
+        Some(&[Document::TYPE, Quota::TYPE])
+    }
+
+    fn fold<'a>(
         &'a self,
         tx: &'a mut PgConnection,
+        generation: i64,
         events: &'a [RecordedEvent],
     ) -> BoxFuture<'a, anyhow::Result<()>> {
-        fold(tx, events).boxed()
+        fold(tx, generation, events).boxed()
     }
 }
 
-async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result<()> {
+async fn fold(tx: &mut PgConnection, generation: i64, events: &[RecordedEvent]) -> anyhow::Result<()> {
     let mut touched: Vec<Uuid> = events
         .iter()
         .filter(|event| matches!(event.event, Event::Document(_) | Event::Quota(_)))
@@ -41,7 +47,7 @@ async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result
     if touched.is_empty() {
         return Ok(());
     }
-    let loaded = queries::load(tx, &touched).await?;
+    let loaded = queries::load(tx, generation, &touched).await?;
     let mut rows: HashMap<Uuid, QuotaRow> = loaded.into_iter().map(|row| (row.user_id, row)).collect();
     for event in events {
         let owner = event.owner_id.0;
@@ -51,7 +57,7 @@ async fn fold(tx: &mut PgConnection, events: &[RecordedEvent]) -> anyhow::Result
             Event::User(_) | Event::Access(_) | Event::Log(_) => {}
         }
     }
-    Ok(upsert(tx, &rows.into_values().collect::<Vec<_>>()).await?)
+    Ok(upsert(tx, generation, &rows.into_values().collect::<Vec<_>>()).await?)
 }
 
 fn row_of(rows: &mut HashMap<Uuid, QuotaRow>, user_id: Uuid) -> &mut QuotaRow {
@@ -90,19 +96,20 @@ fn apply_document(row: &mut QuotaRow, change: &DocumentEvent) -> anyhow::Result<
         | DocumentEvent::UploadRejected { .. }
         | DocumentEvent::UploadCancelled { .. }
         | DocumentEvent::UploadExpired { .. }
+        | DocumentEvent::DocumentInspected { .. }
         | DocumentEvent::DocumentRenamed { .. } => {}
     }
     Ok(())
 }
 
-async fn upsert(tx: &mut PgConnection, rows: &[QuotaRow]) -> Result<(), sqlx::Error> {
+async fn upsert(tx: &mut PgConnection, generation: i64, rows: &[QuotaRow]) -> Result<(), sqlx::Error> {
     fn column<'a, T>(rows: &'a [QuotaRow], of: impl Fn(&'a QuotaRow) -> T) -> Vec<T> {
         rows.iter().map(of).collect()
     }
     sqlx::query!(
-        "INSERT INTO quota_usage (user_id, quota_limit, used, reserved, documents, trashed_bytes)
-         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-         ON CONFLICT (user_id) DO UPDATE SET
+        "INSERT INTO quota_usage (generation, user_id, quota_limit, used, reserved, documents, trashed_bytes)
+         SELECT $7, * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+         ON CONFLICT (generation, user_id) DO UPDATE SET
              quota_limit = excluded.quota_limit, used = excluded.used, reserved = excluded.reserved,
              documents = excluded.documents, trashed_bytes = excluded.trashed_bytes",
         &column(rows, |row| row.user_id),
@@ -111,6 +118,7 @@ async fn upsert(tx: &mut PgConnection, rows: &[QuotaRow]) -> Result<(), sqlx::Er
         &column(rows, |row| row.reserved),
         &column(rows, |row| row.documents),
         &column(rows, |row| row.trashed_bytes),
+        generation,
     )
     .execute(tx)
     .await?;

@@ -6,16 +6,15 @@ use anyhow::ensure;
 use event_store::{EventStore, RecordedEvent};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::fixture::Vault;
-use crate::user_directory::{self, UserDirectory};
-use crate::{Checkpoint, Subscriber, run};
+use crate::{Checkpoint, Holder, Process, Subscriptions};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Notes every position that it is given, and can refuse one.
 struct Reader {
@@ -35,19 +34,17 @@ impl Reader {
     }
 }
 
-impl Subscriber for Reader {
+impl Process for Reader {
     fn name(&self) -> &'static str {
         "reader"
     }
 
-    fn handle<'a>(
-        &'a self,
-        tx: &'a mut PgConnection,
-        events: &'a [RecordedEvent],
-    ) -> BoxFuture<'a, anyhow::Result<()>> {
+    fn aggregates(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
+    fn handle<'a>(&'a self, events: &'a [RecordedEvent]) -> BoxFuture<'a, anyhow::Result<()>> {
         async move {
-            // Real rows first: they must go when the batch fails.
-            UserDirectory.handle(tx, events).await?;
             let refused = self.refused.load(Ordering::SeqCst);
             ensure!(events.iter().all(|event| event.position != refused), "this one I do not take");
             self.seen.send_modify(|seen| seen.extend(events.iter().map(|event| event.position)));
@@ -57,9 +54,13 @@ impl Subscriber for Reader {
     }
 }
 
+pub(super) fn subscriptions(store: &EventStore, stop: &CancellationToken) -> Subscriptions {
+    Subscriptions { store: store.clone(), head: store.watch(stop.clone()), alone: false }
+}
+
 fn start(reader: &Arc<Reader>, store: &EventStore) -> CancellationToken {
     let stop = CancellationToken::new();
-    tokio::spawn(run(reader.clone(), store.clone(), store.watch(stop.clone()), stop.clone()));
+    tokio::spawn(subscriptions(store, &stop).process(reader.clone(), stop.clone()));
     stop
 }
 
@@ -110,7 +111,6 @@ async fn an_event_that_cannot_be_handled_stops_the_reader_and_is_named(pool: PgP
     };
     let error = timeout(PATIENCE, stopped).await.expect("the failure becomes visible");
     assert_eq!(error, "event 7: this one I do not take");
-    assert_eq!(user_directory::count(&pool).await.unwrap(), 3, "rows of the failed batch must not stay");
 
     reader.refused.store(0, Ordering::SeqCst);
     assert_eq!(reader.until(10).await, (1..=10).collect::<Vec<_>>());
@@ -135,30 +135,71 @@ async fn a_reader_goes_on_where_it_was(pool: PgPool) {
     stop.cancel();
 }
 
+/// F03: a kill -9 leaves the lease behind; the other takes over within eight seconds, at the position of the dead one.
 #[sqlx::test(migrations = "../migrations")]
-async fn a_runner_that_was_superseded_cannot_advance(pool: PgPool) {
+async fn a_follower_takes_over_from_a_leader_that_dies(pool: PgPool) {
     let vault = Vault::open(&pool).await;
-    let mut paused = Checkpoint::claim(vault.pool(), "reader").await.unwrap();
-    let mut successor = Checkpoint::claim(vault.pool(), "reader").await.unwrap();
+    vault.register("first@example.org", 100).await;
+    let dead = Holder::new(vault.store.clock(), false);
+    let mut checkpoint = Checkpoint::claim(vault.pool(), "reader", dead).await.unwrap().unwrap();
+    let mut connection = vault.pool().acquire().await.unwrap();
+    assert!(checkpoint.advance(&mut connection, 1).await.unwrap());
 
+    let follower = Reader::new(0);
+    let died = tokio::time::Instant::now();
+    let stop = start(&follower, &vault.store);
+    assert_eq!(follower.until(2).await, [2]);
+    assert!(died.elapsed() < Duration::from_secs(8), "{:?}", died.elapsed());
+    assert!(died.elapsed() > Duration::from_secs(3), "a living leader must not be dethroned");
+    stop.cancel();
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_stops_gracefully_leaves_the_lease_to_the_next_at_once(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let holder = || Holder::new(vault.store.clock(), false);
+    let first = Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().unwrap();
+    assert!(Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().is_none());
+    first.release(vault.pool()).await.unwrap();
+    let second = Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().unwrap();
+    assert!(second.renew(vault.pool()).await.unwrap());
+    assert!(!first.renew(vault.pool()).await.unwrap());
+
+    let alone = Holder::new(vault.store.clock(), true);
+    assert!(Checkpoint::claim(vault.pool(), "reader", alone).await.unwrap().is_some(), "nobody else lives");
+}
+
+/// SIGSTOP: a leader that wakes up after its lease was taken writes nothing.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_leader_that_was_superseded_cannot_advance(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let holder = || Holder::new(vault.store.clock(), true);
+    let mut paused = Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().unwrap();
+    let mut successor = Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().unwrap();
+
+    assert!(paused.begin(vault.pool()).await.unwrap().is_none());
     let mut tx = vault.pool().begin().await.unwrap();
     assert!(!paused.advance(&mut tx, 1).await.unwrap());
     assert!(successor.advance(&mut tx, 2).await.unwrap());
     assert!(!paused.advance(&mut tx, 3).await.unwrap());
     tx.commit().await.unwrap();
+    paused.fail(vault.pool(), "too late").await.unwrap();
     assert_eq!(paused.position(), 0);
     assert_eq!(checkpoint(&pool).await, (2, None));
 }
 
+/// A leader that is stopped in the middle of a transaction holds locks: they go before its lease does.
 #[sqlx::test(migrations = "../migrations")]
-async fn only_an_abandoned_checkpoint_is_taken_over(pool: PgPool) {
+async fn a_leader_that_is_paused_in_a_transaction_does_not_keep_its_successor_waiting(pool: PgPool) {
     let vault = Vault::open(&pool).await;
-    Checkpoint::claim(vault.pool(), "reader").await.unwrap();
-    vault.register("someone@example.org", 100).await;
-    assert!(Checkpoint::claim_abandoned(vault.pool(), "reader").await.unwrap().is_none());
+    let holder = || Holder::new(vault.store.clock(), false);
+    let paused = Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().unwrap();
+    let mut transaction = paused.begin(vault.pool()).await.unwrap().unwrap();
 
-    let idle = "UPDATE checkpoints SET position = 2, updated_at = now() - interval '1 minute'";
-    sqlx::query(idle).execute(&pool).await.unwrap();
-    let idle = Checkpoint::claim_abandoned(vault.pool(), "reader").await.unwrap();
-    assert!(idle.is_none(), "it has nothing to do");
+    let began = tokio::time::Instant::now();
+    let taken_over =
+        async { while Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().is_none() {} };
+    timeout(PATIENCE, taken_over).await.expect("somebody takes over");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    sqlx::query("SELECT").execute(&mut *transaction).await.unwrap_err();
 }

@@ -9,7 +9,9 @@ use super::UserRow;
 pub async fn find(pool: &PgPool, user: UserId) -> Result<Option<UserRow>, sqlx::Error> {
     sqlx::query_as!(
         UserRow,
-        "SELECT user_id, email, display_name, role, created_at, position FROM user_directory WHERE user_id = $1",
+        "SELECT user_id, email, display_name, role, created_at, position FROM user_directory
+         WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'user_directory')
+           AND user_id = $1",
         user.0
     )
     .fetch_optional(pool)
@@ -18,5 +20,10 @@ pub async fn find(pool: &PgPool, user: UserId) -> Result<Option<UserRow>, sqlx::
 
 /// How many accounts there are.
 pub async fn count(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM user_directory"#).fetch_one(pool).await
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM user_directory
+           WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'user_directory')"#
+    )
+    .fetch_one(pool)
+    .await
 }

@@ -121,6 +121,7 @@ fn next(before: Live, owner: UserId, change: &DocumentEvent) -> Option<(Stage, u
         DocumentEvent::DocumentPurged { from, bytes, .. } => {
             *from == before.stage() && *bytes == if from.is_retained() { size } else { 0 }
         }
+        DocumentEvent::DocumentInspected { .. } => before.stage().is_retained(),
         DocumentEvent::DocumentRenamed { .. } => before.stage().is_reserved() || before.stage().is_retained(),
         DocumentEvent::VerificationStarted { .. }
         | DocumentEvent::UploadRejected { .. }

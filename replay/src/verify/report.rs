@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use projections::Comparison;
 use serde::Serialize;
 
 /// Problems told one by one; further ones are only counted.
@@ -19,26 +20,16 @@ pub struct Report {
     /// Problems beyond those.
     pub further_findings: u64,
     pub streams: u64,
-    pub projections: Vec<Verified>,
+    pub projections: Vec<Comparison>,
     pub not_checked: Vec<String>,
 }
 
 /// One problem.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Where in the log; `None`: in a read model.
+    /// Where in the log; `None`: in a read model, or in what guards the log.
     pub position: Option<i64>,
     pub problem: String,
-}
-
-/// A projection that was compared with a fresh fold.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    pub name: &'static str,
-    /// Its checkpoint: what it was compared at.
-    pub position: i64,
-    pub rows: i64,
-    pub equal: bool,
 }
 
 impl Report {
@@ -83,7 +74,9 @@ impl Report {
             (false, Some(position)) => {
                 format!("TAMPERED OR INCONSISTENT: the first bad position is {position}")
             }
-            (false, None) => "INCONSISTENT: the log is intact, what was derived from it is not".to_owned(),
+            (false, None) => {
+                "NOT SOUND: no event is bad, but what guards the log or was derived from it is".to_owned()
+            }
         };
         writeln!(out, "{verdict}")?;
         for Finding { position, problem } in &self.findings {
@@ -96,7 +89,7 @@ impl Report {
             writeln!(out, "  and {} more", self.further_findings)?;
         }
         writeln!(out, "\nchecked:\n  the log, positions 1 to {} in {} streams", self.head, self.streams)?;
-        for Verified { name, position, rows, equal } in &self.projections {
+        for Comparison { name, position, rows, equal, .. } in &self.projections {
             let verdict = if *equal { "equal to a fresh fold" } else { "NOT equal to a fresh fold" };
             writeln!(out, "  {name}, {rows} rows at position {position}: {verdict}")?;
         }

@@ -1,3 +1,4 @@
+use projections::Subscriptions;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -67,9 +68,10 @@ async fn an_honest_vault_is_sound(pool: PgPool) {
 async fn it_runs_beside_a_live_server(pool: PgPool) {
     let past = Past::new(&pool).await;
     let stop = CancellationToken::new();
-    let head = past.vault.store.watch(stop.clone());
+    let store = past.vault.store.clone();
+    let subscriptions = Subscriptions { head: store.watch(stop.clone()), store, alone: true };
     for projection in projections::all() {
-        tokio::spawn(projections::run(projection, past.vault.store.clone(), head.clone(), stop.clone()));
+        tokio::spawn(subscriptions.clone().project(projection, stop.clone()));
     }
     let writing = async {
         for number in 0..60 {
@@ -92,6 +94,61 @@ async fn an_empty_log_is_sound(pool: PgPool) {
     let source = Source { pool: vault.pool().clone(), store: Some(vault.store) };
     let report = verify(&source, &mut |_, _, _| {}).await.unwrap();
     assert!(report.sound, "{report:#?}");
+}
+
+/// W11, W12: the way to change the log behind the system's back shows while it is open.
+#[sqlx::test(migrations = "../migrations")]
+async fn an_open_way_into_the_log_is_named(pool: PgPool) {
+    let past = Past::new(&pool).await;
+    for (open, close, problem) in [
+        (
+            "ALTER TABLE events DISABLE TRIGGER append_only",
+            "ALTER TABLE events ENABLE ALWAYS TRIGGER append_only",
+            "`append_only`",
+        ),
+        (
+            "ALTER TABLE events ENABLE TRIGGER never_truncated",
+            "ALTER TABLE events ENABLE ALWAYS TRIGGER never_truncated",
+            "`never_truncated`",
+        ),
+        (
+            "GRANT INSERT, UPDATE ON events TO docuvault_app",
+            "REVOKE INSERT, UPDATE ON events FROM docuvault_app",
+            "docuvault_app may UPDATE the table `events`",
+        ),
+        (
+            "GRANT DELETE ON events TO PUBLIC",
+            "REVOKE DELETE ON events FROM PUBLIC",
+            "everybody may DELETE the table `events`",
+        ),
+        (
+            "GRANT UPDATE (payload) ON events TO docuvault_app",
+            "REVOKE UPDATE (payload) ON events FROM docuvault_app",
+            "docuvault_app may UPDATE",
+        ),
+        (
+            "GRANT SELECT ON log_gate TO docuvault_app",
+            "REVOKE SELECT ON log_gate FROM docuvault_app",
+            "the table `log_gate`",
+        ),
+        (
+            "ALTER TABLE events OWNER TO docuvault_migrate",
+            "ALTER TABLE events OWNER TO docuvault_log",
+            "belongs to docuvault_migrate",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
+            "SELECT",
+            "`append_only`",
+        ),
+    ] {
+        sqlx::raw_sql(open).execute(&pool).await.unwrap();
+        let report = check(&past).await;
+        assert_eq!((report.sound, report.first_bad_position), (false, None), "{open}");
+        assert!(report.findings.iter().any(|one| one.problem.contains(problem)), "{open}: {report:#?}");
+        sqlx::raw_sql(close).execute(&pool).await.unwrap();
+        assert!(close == "SELECT" || check(&past).await.sound, "{close}");
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -179,7 +236,8 @@ async fn a_forged_row_with_the_right_hash_is_named(pool: PgPool) {
         ("UserRegistered", 3, "PasswordChanged", r#"{"PasswordChanged":{}}"#, "sequence 3 of its stream"),
         ("SpaceReserved", 9, "QuotaOpened", r#"{"QuotaOpened":{"limit":5}}"#, "cannot happen to this quota"),
     ] {
-        sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER ALL; TRUNCATE events, user_keys, checkpoints, document_listing, document_history, quota_usage, user_directory")
+        sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER ALL; TRUNCATE events, user_keys, document_listing, document_history, quota_usage, user_directory;
+                UPDATE checkpoints SET position = 0")
             .execute(&pool)
             .await
             .unwrap();

@@ -4,14 +4,14 @@ use axum::extract::State;
 
 use super::user::{self, Account};
 use crate::app::App;
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::http::done::Versioned;
 use crate::http::extract::{Caller, NoParams};
 
 /// The caller's own account.
 #[utoipa::path(get, path = "/me", tag = "accounts",
     security(("access_token" = ["user", "admin", "auditor"])),
-    responses((status = 200, body = Account), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Account)))]
 pub async fn me(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -9,12 +9,12 @@ use super::signed_in::{SignedIn, signed_in};
 use crate::app::App;
 use crate::auth::refresh::{self, Refreshed};
 use crate::auth::session;
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::http::extract::{Body, Client, Empty, NoParams};
 
 /// Goes on with the session of the refresh cookie, which is replaced. An old one that comes back ends the session.
 #[utoipa::path(post, path = "/auth/refresh", tag = "accounts",
-    responses((status = 200, body = SignedIn), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token"))), (status = 401), (status = 403)))]
 pub async fn refresh(
     State(app): State<Arc<App>>,
     client: Client,

@@ -26,7 +26,7 @@ pub struct Place {
 /// Events that a consumer could not handle, the oldest failure first.
 #[utoipa::path(get, path = "/admin/dead-letters", tag = "administration", params(Place),
     security(("access_token" = ["admin"])),
-    responses((status = 200, body = Page<DeadLetter>), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Page<DeadLetter>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     _: Admin,

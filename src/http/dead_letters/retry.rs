@@ -12,8 +12,8 @@ use crate::http::extract::{Admin, Body, Empty, Id, NoParams};
 
 /// Has the consumer try the event again, soon. The letter goes when that succeeds.
 #[utoipa::path(post, path = "/admin/dead-letters/{id}/retry", tag = "administration",
-    params(("id" = uuid::Uuid, Path)), security(("access_token" = ["admin"])),
-    responses((status = 202, body = DeadLetter), (status = "4XX", body = crate::error::Problem)))]
+    params(Id<Uuid>), security(("access_token" = ["admin"])),
+    responses((status = 202, body = DeadLetter)))]
 pub async fn retry(
     State(app): State<Arc<App>>,
     _: Admin,

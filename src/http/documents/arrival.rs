@@ -18,7 +18,8 @@ impl From<BlobError> for Refusal {
     }
 }
 
-/// Checks what was stored, and puts it under the final key. `parts`: of a multipart upload.
+/// Checks what was stored, and puts it under the final key. `parts`: of a multipart upload, as the client names them;
+/// if it does not, as the object store has them.
 pub(super) async fn arrive(
     blobs: &Blobs,
     request: &UploadRequest,
@@ -26,11 +27,15 @@ pub(super) async fn arrive(
 ) -> Result<(), Refusal> {
     match (&request.transfer, parts) {
         (Transfer::Single { staging_key }, _) => place(blobs, request, staging_key).await,
-        (Transfer::Multipart { .. }, None) => {
-            let message = "A multipart upload is confirmed with its parts.";
-            Err(Refusal::Answered(ApiError::field("parts", "missing", message)))
-        }
-        (Transfer::Multipart { multipart_id, part_size }, Some(parts)) => {
+        (Transfer::Multipart { multipart_id, part_size }, named) => {
+            let parts = match named {
+                Some(parts) => parts,
+                None => match blobs.list_parts(&request.object_key, multipart_id).await {
+                    Ok(parts) => parts,
+                    Err(BlobError::NotFound) => return joined_before(blobs, request).await,
+                    Err(error) => return Err(error.into()),
+                },
+            };
             let all = documents::parts(request.size, *part_size).map(|part| part.number);
             if !parts.iter().map(|part| part.number).eq(all) {
                 return Err(mismatch("These are not all parts of the upload, in order."));
@@ -95,12 +100,16 @@ async fn join(
         Err(BlobError::WrongParts | BlobError::PreconditionFailed) => {
             Err(mismatch("The parts that are stored are not those that were named."))
         }
-        // They may have been joined in an earlier try that did not come to its end.
-        Err(BlobError::NotFound) => match blobs.head(&request.object_key).await {
-            Ok(joined) if joined.size == request.size => Ok(()),
-            Ok(_) | Err(BlobError::NotFound) => Err(mismatch("The bytes have not arrived.")),
-            Err(error) => Err(error.into()),
-        },
+        Err(BlobError::NotFound) => joined_before(blobs, request).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The parts may have been joined in an earlier try that did not come to its end.
+async fn joined_before(blobs: &Blobs, request: &UploadRequest) -> Result<(), Refusal> {
+    match blobs.head(&request.object_key).await {
+        Ok(joined) if joined.size == request.size => Ok(()),
+        Ok(_) | Err(BlobError::NotFound) => Err(mismatch("The bytes have not arrived.")),
         Err(error) => Err(error.into()),
     }
 }

@@ -6,9 +6,9 @@ use crate::http::done::Done;
 use crate::http::extract::{Body, Empty};
 
 /// Gives a pending upload up; its reservation is released.
-#[utoipa::path(delete, path = "/documents/{id}/upload", tag = "documents", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(delete, path = "/documents/{id}/upload", tag = "documents", params(Change),
     security(("access_token" = ["user", "admin"])),
-    responses((status = 204), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 204), (status = 410)))]
 pub async fn cancel_upload(change: Change, _: Body<Empty>) -> Result<Done<()>, ApiError> {
     Ok(Done::no_content(change.run(&[], DocumentCommand::CancelUpload).await?))
 }

@@ -7,10 +7,13 @@ use axum::extract::FromRequestParts;
 use event_store::{Context, ExecuteError, Executed};
 use futures::FutureExt;
 use http::request::Parts;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::app::App;
 use crate::documents::carry_out;
 use crate::error::ApiError;
+use crate::http::done::Versioned;
 use crate::http::extract::{Id, IdempotencyKey, IfMatch, Member, NoParams, once};
 
 /// A request to change a document of the caller's.
@@ -35,6 +38,17 @@ impl FromRequestParts<Arc<App>> for Change {
     }
 }
 
+impl IntoParams for Change {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        [
+            Id::<DocumentId>::into_params(&place),
+            IfMatch::into_params(&place),
+            IdempotencyKey::into_params(&place),
+        ]
+        .concat()
+    }
+}
+
 impl Change {
     /// The document as the log has it. Not found when it is not the caller's.
     pub async fn document(&self) -> Result<Document, ApiError> {
@@ -43,6 +57,11 @@ impl Change {
             Some(_) => Ok(document),
             None => Err(ApiError::NotFound),
         }
+    }
+
+    /// Heeds `If-Match` where no command would.
+    pub fn check<T>(&self, Versioned(version, _): &Versioned<T>) -> Result<(), ApiError> {
+        self.if_match.check(version)
     }
 
     /// Carries `command` out, once for its key. Answers the position that it appended up to.
@@ -70,9 +89,7 @@ async fn execute(
         async move {
             let mut document = unit.load::<Document>(id.0).await?;
             document.owned_by(owner).ok_or(ApiError::NotFound)?;
-            if if_match.is_given() {
-                if_match.check(unit.position(&document).await?.unwrap_or_default())?;
-            }
+            if_match.check(document.revision())?;
             unit.answer(serde_json::Value::Null);
             carry_out(unit, owner, id, &mut document, command).await
         }

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::http::done::{Done, Versioned};
 use crate::http::extract::Body;
 
-/// The parts of a multipart upload; nothing for a single PUT.
+/// Of a multipart upload: the parts that were stored. Without them, those that the object store has.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
@@ -28,10 +28,9 @@ pub struct ConfirmedPart {
 }
 
 /// The bytes are stored. A single PUT is checked at once; a multipart upload is hashed first, and answered with 202.
-#[utoipa::path(post, path = "/documents/{id}/confirm", tag = "documents", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/documents/{id}/confirm", tag = "documents", params(Change),
     security(("access_token" = ["user", "admin"])), request_body = Confirmation,
-    responses((status = 200, body = Document), (status = 202, body = Document),
-              (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Document), (status = 202, body = Document), (status = 409), (status = 410)))]
 pub async fn confirm_upload(
     change: Change,
     body: Body<Confirmation>,
@@ -39,6 +38,9 @@ pub async fn confirm_upload(
     let (app, owner, id) = (change.app.clone(), change.member.user_id, change.id);
     let document = change.document().await?;
     let request = document.owned_by(owner).ok_or(ApiError::NotFound)?;
+    if matches!(request.transfer, Transfer::Single { .. }) && body.value.parts.is_some() {
+        return Err(ApiError::field("parts", "invalid", "This upload is a single PUT, it has no parts."));
+    }
     let now = app.clock().now();
     let command = match request.transfer {
         Transfer::Single { .. } => DocumentCommand::CompleteUpload { now },

@@ -75,7 +75,7 @@ pub(super) async fn find(
     id: DocumentId,
 ) -> Result<(Status, Versioned<Document>), ApiError> {
     let row = document_listing::find(app.store.pool(), owner, id).await?.ok_or(ApiError::NotFound)?;
-    Ok((row.status, Versioned(row.position.to_string(), row.into())))
+    Ok((row.status, Versioned(row.revision.to_string(), row.into())))
 }
 
 /// As [`find`], after a command that appended up to `position`, or found that everything was already so.

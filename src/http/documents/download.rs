@@ -42,8 +42,8 @@ pub struct Link {
 
 /// Leads to the bytes in the object store, where ranges work; `Accept: application/json` gets the URL instead.
 #[utoipa::path(get, path = "/documents/{id}/content", tag = "documents",
-    params(("id" = uuid::Uuid, Path), Wish), security(("access_token" = ["user", "admin"])),
-    responses((status = 302), (status = 200, body = Link), (status = "4XX", body = crate::error::Problem)))]
+    params(Id<DocumentId>, Wish), security(("access_token" = ["user", "admin"])),
+    responses((status = 302, headers(("Location" = String, description = "The presigned URL, good for a minute"))), (status = 200, body = Link), (status = 409)))]
 pub async fn download(
     State(app): State<Arc<App>>,
     member: Member,
@@ -62,8 +62,12 @@ pub async fn download(
     if wish.version.is_some_and(|version| version != row.version) {
         return Err(ApiError::NotFound);
     }
-    let download =
-        Download { name: &row.name, content_type: &row.content_type, disposition: wish.disposition };
+    let download = Download {
+        name: &row.name,
+        content_type: &row.content_type,
+        sniffed_type: row.sniffed_type.as_deref(),
+        disposition: wish.disposition,
+    };
     // A signature covers the method, and whoever asks for the head follows with it.
     let signed = match method {
         Method::HEAD => app.blobs.presign_head(&row.object_key, download, VALID).await?,

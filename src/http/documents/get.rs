@@ -9,9 +9,9 @@ use crate::http::done::Versioned;
 use crate::http::extract::{Id, Member, NoParams};
 
 /// One document.
-#[utoipa::path(get, path = "/documents/{id}", tag = "documents", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(get, path = "/documents/{id}", tag = "documents", params(Id<aggregates::DocumentId>),
     security(("access_token" = ["user", "admin"])),
-    responses((status = 200, body = Document), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Document)))]
 pub async fn get(
     State(app): State<Arc<App>>,
     member: Member,

@@ -41,8 +41,8 @@ pub struct Entry {
 
 /// Every change of a document, the newest first; also of one that was deleted permanently.
 #[utoipa::path(get, path = "/documents/{id}/history", tag = "documents",
-    params(("id" = uuid::Uuid, Path), Place), security(("access_token" = ["user", "admin"])),
-    responses((status = 200, body = Page<Entry>), (status = "4XX", body = crate::error::Problem)))]
+    params(Id<DocumentId>, Place), security(("access_token" = ["user", "admin"])),
+    responses((status = 200, body = Page<Entry>)))]
 pub async fn history(
     State(app): State<Arc<App>>,
     member: Member,

@@ -30,7 +30,7 @@ pub struct Filter {
 /// The caller's documents, a page at a time.
 #[utoipa::path(get, path = "/documents", tag = "documents", params(Filter),
     security(("access_token" = ["user", "admin"])),
-    responses((status = 200, body = Page<Document>), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Page<Document>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     member: Member,

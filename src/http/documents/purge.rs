@@ -7,8 +7,8 @@ use crate::http::extract::{Body, Empty};
 
 /// For good: the bytes leave the quota now and the object store soon after.
 #[utoipa::path(delete, path = "/documents/{id}/permanently", tag = "documents",
-    params(("id" = uuid::Uuid, Path)), security(("access_token" = ["user", "admin"])),
-    responses((status = 204), (status = "4XX", body = crate::error::Problem)))]
+    params(Change), security(("access_token" = ["user", "admin"])),
+    responses((status = 204), (status = 410)))]
 pub async fn purge(change: Change, _: Body<Empty>) -> Result<Done<()>, ApiError> {
     Ok(Done::no_content(change.run(&[], DocumentCommand::Purge).await?))
 }

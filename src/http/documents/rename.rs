@@ -3,26 +3,29 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::change::Change;
-use super::document::{Document, find_after};
+use super::document::{Document, find, find_after};
 use crate::error::ApiError;
 use crate::http::done::{Done, Versioned};
-use crate::http::extract::Body;
+use crate::http::extract::{Body, present};
 
-/// What may change.
+/// What may change. A name cannot be taken away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Changes {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false)]
     name: Option<String>,
 }
 
-/// Changes what is given and leaves the rest.
-#[utoipa::path(patch, path = "/documents/{id}", tag = "documents", params(("id" = uuid::Uuid, Path)),
+/// Changes what is given and leaves the rest; nothing given is nothing changed.
+#[utoipa::path(patch, path = "/documents/{id}", tag = "documents", params(Change),
     security(("access_token" = ["user", "admin"])), request_body = Changes,
-    responses((status = 200, body = Document), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Document), (status = 410)))]
 pub async fn rename(change: Change, body: Body<Changes>) -> Result<Done<Versioned<Document>>, ApiError> {
     let (app, owner, id) = (change.app.clone(), change.member.user_id, change.id);
     let Some(name) = &body.value.name else {
-        let (_, document) = super::document::find(&app, owner, id).await?;
+        let (_, document) = find(&app, owner, id).await?;
+        change.check(&document)?;
         return Ok(Done::ok(None, document));
     };
     let name = Name::parse(name).map_err(|error| ApiError::field("name", "invalid", error.to_string()))?;

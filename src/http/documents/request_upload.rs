@@ -35,8 +35,8 @@ struct Ids {
 
 /// Announces a document and reserves its bytes. Then the client stores them, and confirms.
 #[utoipa::path(post, path = "/documents", tag = "documents", security(("access_token" = ["user", "admin"])),
-    request_body = Announcement,
-    responses((status = 201, body = Requested), (status = "4XX", body = crate::error::Problem)))]
+    params(IdempotencyKey), request_body = Announcement,
+    responses((status = 201, body = Requested)))]
 pub async fn request_upload(
     State(app): State<Arc<App>>,
     member: Member,

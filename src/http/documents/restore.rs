@@ -7,9 +7,9 @@ use crate::http::done::{Done, Versioned};
 use crate::http::extract::{Body, Empty};
 
 /// Back from the trash.
-#[utoipa::path(post, path = "/documents/{id}/restore", tag = "documents", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/documents/{id}/restore", tag = "documents", params(Change),
     security(("access_token" = ["user", "admin"])),
-    responses((status = 200, body = Document), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Document), (status = 410)))]
 pub async fn restore(change: Change, _: Body<Empty>) -> Result<Done<Versioned<Document>>, ApiError> {
     let (app, owner, id) = (change.app.clone(), change.member.user_id, change.id);
     let position = change.run(&[], DocumentCommand::Restore).await?;

@@ -6,9 +6,9 @@ use crate::http::done::Done;
 use crate::http::extract::{Body, Empty};
 
 /// To the trash, where it still counts against the quota.
-#[utoipa::path(delete, path = "/documents/{id}", tag = "documents", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(delete, path = "/documents/{id}", tag = "documents", params(Change),
     security(("access_token" = ["user", "admin"])),
-    responses((status = 204), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 204), (status = 410)))]
 pub async fn trash(change: Change, _: Body<Empty>) -> Result<Done<()>, ApiError> {
     Ok(Done::no_content(change.run(&[], DocumentCommand::Trash).await?))
 }

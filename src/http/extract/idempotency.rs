@@ -2,10 +2,14 @@ use axum::extract::FromRequestParts;
 use event_store::{Claim, CommandKey, ExecuteError, Executed};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, PartialSchema};
+use uuid::Uuid;
 
 use super::Caller;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::http::openapi::header_parameter;
 
 const MAX_LENGTH: usize = 128;
 
@@ -36,12 +40,19 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 impl IdempotencyKey {
     /// The key in its scope, bound to the body that came with it.
     pub fn of(self, caller: &Caller, body: &[u8], app: &App) -> Option<CommandKey> {
-        Some(CommandKey {
-            actor_id: caller.user_id.0,
-            key: self.key?,
-            route: self.route,
-            body_hash: app.body_hash(body),
-        })
+        self.of_actor(caller.user_id.0, body, app)
+    }
+
+    /// As [`Self::of`], where it takes more than an access token to know who acts, or nobody is known yet.
+    pub fn of_actor(self, actor_id: Uuid, body: &[u8], app: &App) -> Option<CommandKey> {
+        Some(CommandKey { actor_id, key: self.key?, route: self.route, body_hash: app.body_hash(body) })
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let what = "1 to 128 visible ASCII characters: a repeat within 24 hours is carried out once, and answered alike";
+        vec![header_parameter("Idempotency-Key", what, String::schema())]
     }
 }
 
@@ -67,6 +78,25 @@ where
     match app.store.claim(&key).await? {
         Claim::Repeat { result, position } => repeat(result, position),
         Claim::First(_) => Err(ExecuteError::Duplicate.into()),
+    }
+}
+
+/// As [`once`], for a command whose answer holds secrets: they are not kept, so a repeat is refused.
+pub async fn once_in_secret<T, C>(
+    app: &App,
+    key: Option<CommandKey>,
+    command: impl FnOnce(Option<CommandKey>) -> C,
+) -> Result<T, ApiError>
+where
+    C: Future<Output = Result<T, ApiError>>,
+{
+    let Some(key) = key else { return command(None).await };
+    match app.store.claim(&key).await? {
+        Claim::First(_in_flight) => command(Some(key)).await,
+        Claim::Repeat { .. } => Err(ApiError::Conflict(
+            "This was done before under this idempotency key, and its answer was secret: it is not kept."
+                .into(),
+        )),
     }
 }
 

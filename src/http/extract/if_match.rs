@@ -5,8 +5,12 @@ use axum::extract::FromRequestParts;
 use http::header::IF_MATCH;
 use http::request::Parts;
 
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, PartialSchema};
+
 use crate::error::ApiError;
 use crate::http::done::etag;
+use crate::http::openapi::header_parameter;
 
 /// The `If-Match` header (RFC 9110 §13.1.1): do it only if the resource is still at this version.
 pub struct IfMatch(Option<String>);
@@ -22,10 +26,6 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 }
 
 impl IfMatch {
-    pub const fn is_given(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Refuses if the header is there and does not name `version`.
     pub fn check(&self, version: impl Display) -> Result<(), ApiError> {
         let current = etag(version);
@@ -35,5 +35,15 @@ impl IfMatch {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header_parameter(
+            "If-Match",
+            "Only if it is still at the version of this ETag",
+            String::schema(),
+        )]
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
+use projections::Freshness;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -16,16 +17,37 @@ use crate::http::done::Position;
 const AT_MOST: Duration = Duration::from_secs(2);
 const MIN_POSITION: &str = "docuvault-min-position";
 
+/// The position that a query names, for handlers that read what this layer does not wait for.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct MinPosition(i64);
+
+impl MinPosition {
+    /// Waits, as the layer does.
+    pub(in crate::http) async fn wait(self, freshness: &Freshness) -> Stale {
+        Stale(freshness.wait(self.0, AT_MOST).await)
+    }
+}
+
+/// What an answer is stale in, beside what the layer knows.
+#[derive(Clone, Default)]
+pub(in crate::http) struct Stale(Vec<&'static str>);
+
 pub(super) async fn wait(
     State(app): State<Arc<App>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let mut stale = match min_position(request.headers())? {
-        Some(position) => app.freshness.wait(position, AT_MOST).await,
+        Some(position) => {
+            request.extensions_mut().insert(MinPosition(position));
+            app.freshness.wait(position, AT_MOST).await
+        }
         None => Vec::new(),
     };
     let mut response = next.run(request).await;
+    if let Some(Stale(mut names)) = response.extensions_mut().remove() {
+        stale.append(&mut names);
+    }
     if let Some(Position(position)) = response.extensions_mut().remove() {
         stale = app.freshness.wait(position, AT_MOST).await;
         response.headers_mut().insert("docuvault-position", position.into());

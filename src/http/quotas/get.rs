@@ -28,7 +28,7 @@ pub struct Quota {
 
 /// The caller's own quota.
 #[utoipa::path(get, path = "/quota", tag = "quotas", security(("access_token" = ["user", "admin"])),
-    responses((status = 200, body = Quota), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Quota)))]
 pub async fn get(State(app): State<Arc<App>>, member: Member, _: NoParams) -> Result<Json<Quota>, ApiError> {
     let row = quota_usage::find(app.store.pool(), member.user_id).await?;
     // Every account has a quota from its first moment on.

@@ -1,3 +1,4 @@
+mod documented;
 mod errors;
 mod headers;
 mod server;
@@ -6,11 +7,9 @@ use axum::body::Body;
 use http::header::HOST;
 use http::request::Builder;
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::BodyExt;
 use serde_json::Value;
-use tower::ServiceExt;
 
-use crate::fixture::{Answer, Vault};
+use crate::fixture::{Answer, Vault, contract};
 
 fn request(method: &str, path: &str) -> Builder {
     Request::builder().method(method).uri(path)
@@ -22,14 +21,7 @@ fn ours(method: &str, path: &str) -> Builder {
 }
 
 async fn send(vault: &Vault, request: Builder, body: impl Into<Body>) -> Answer {
-    let response = vault.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
-    }
+    contract::send(&vault.router, request.body(body.into()).unwrap()).await
 }
 
 /// The answer is a problem of this kind, in full form.

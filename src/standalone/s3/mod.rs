@@ -7,6 +7,7 @@ mod access;
 mod checksum;
 mod conditions;
 mod operations;
+mod presigned;
 mod receive;
 mod serve;
 mod storage;

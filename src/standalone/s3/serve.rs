@@ -16,8 +16,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, service_fn};
 use tower_http::cors::{AllowHeaders, CorsLayer};
+
+use super::presigned;
 
 const MOST_CONNECTIONS: usize = 512;
 /// Time for the head of a request.
@@ -38,7 +40,8 @@ pub(super) async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) {
-    let service = TowerToHyperService::new(ServiceBuilder::new().layer(cors(cors_origins)).service(s3));
+    let answer = service_fn(move |request| presigned::answer(s3.clone(), request));
+    let service = TowerToHyperService::new(ServiceBuilder::new().layer(cors(cors_origins)).service(answer));
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     while let Some((stream, slot)) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, Response};
 
 use super::{
     multipart::{MIB, Upload},
+    presigned::{long_ago, soon},
     server::{ORIGIN, OwnServer, code},
 };
 
@@ -140,6 +141,55 @@ async fn browsers_may_come_from_listed_origins_only() {
             assert!(!answer.headers().contains_key("access-control-allow-origin"));
         }
     }
+    own.stop().await;
+}
+
+/// AWS refuses them; nothing is told that the GET would not tell.
+#[tokio::test]
+async fn a_url_for_get_is_good_for_head() {
+    let root = tempfile::tempdir().unwrap();
+    let own = OwnServer::start(root.path()).await;
+    let s3 = own.bucket();
+    s3.put("letter", b"0123456789").await;
+    let get = || s3.client.get_object().bucket(s3.name()).key("letter").response_content_type("text/plain");
+    let url = get().presigned(soon()).await.unwrap().uri().to_owned();
+    let head = async |url: &str| Client::new().head(url).send().await.unwrap();
+
+    let answer = head(&url).await;
+    assert_eq!((answer.status().as_u16(), answer.headers()["content-length"].to_str().unwrap()), (200, "10"));
+    assert_eq!(answer.headers()["content-type"], "text/plain");
+    let range = Client::new().head(&url).header("range", "bytes=2-4").send().await.unwrap();
+    assert_eq!((range.status().as_u16(), range.headers()["content-length"].to_str().unwrap()), (206, "3"));
+
+    let put = s3.client.put_object().bucket(s3.name()).key("letter").presigned(soon()).await.unwrap();
+    let late = get().presigned(long_ago()).await.unwrap();
+    for refused in [put.uri(), late.uri(), &url.replace("/letter?", "/other?"), &url.replace("plain", "html")]
+    {
+        assert_eq!(head(refused).await.status(), 403, "{refused}");
+    }
+    own.stop().await;
+}
+
+/// W04, U02: whatever a file claims to be, a browser keeps it as a file.
+#[tokio::test]
+async fn browsers_guess_nothing_and_open_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let own = OwnServer::start(root.path()).await;
+    let s3 = own.bucket();
+    s3.put("page.html", b"<script>alert(1)</script>").await;
+    let get = || s3.client.get_object().bucket(s3.name()).key("page.html");
+    let silent = get().presigned(soon()).await.unwrap();
+    let inline = get().response_content_disposition("inline").presigned(soon()).await.unwrap();
+    for (url, disposition) in [(silent.uri(), "attachment"), (inline.uri(), "inline")] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = Client::new().request(method, url).send().await.unwrap();
+            assert_eq!(answer.headers()["content-disposition"], disposition);
+            assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        }
+    }
+    let refused = Client::new().get(format!("{}/vault/page.html", own.server.endpoint)).send().await.unwrap();
+    assert_eq!(refused.status(), 403);
+    assert_eq!(refused.headers()["x-content-type-options"], "nosniff");
     own.stop().await;
 }
 

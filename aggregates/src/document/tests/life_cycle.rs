@@ -86,6 +86,7 @@ fn quota_command(document_id: DocumentId, event: &DocumentEvent) -> Option<Quota
         | DocumentEvent::UploadExpired { upload_id, .. } => Some(QuotaCommand::Release { upload_id }),
         DocumentEvent::DocumentPurged { bytes, .. } => Some(QuotaCommand::Free { document_id, bytes }),
         DocumentEvent::VerificationStarted { .. }
+        | DocumentEvent::DocumentInspected { .. }
         | DocumentEvent::DocumentRenamed { .. }
         | DocumentEvent::DocumentTrashed { .. }
         | DocumentEvent::DocumentRestored { .. } => None,
@@ -110,6 +111,11 @@ fn any_step() -> impl Strategy<Value = (usize, DocumentCommand)> {
             1 => prop::sample::select(reasons.to_vec()).prop_map(|reason| DocumentCommand::RejectUpload { reason }),
             1 => Just(DocumentCommand::CancelUpload),
             1 => Just(DocumentCommand::ExpireUpload { now }),
+            1 => any::<bool>().prop_map(move |readable| DocumentCommand::RecordInspection {
+                upload_id: UploadId(id(index as u128)),
+                content_type: "text/plain".into(),
+                inspection: if readable { text() } else { unreadable() },
+            }),
             1 => "[a-c]".prop_map(|text| DocumentCommand::Rename { name: name(&text) }),
             2 => Just(DocumentCommand::Trash),
             2 => Just(DocumentCommand::Restore),

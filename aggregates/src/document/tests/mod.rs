@@ -1,5 +1,6 @@
 //! Every command in every state a document can be in, and the life cycle as a whole.
 
+mod inspection;
 mod life_cycle;
 mod refusals;
 
@@ -67,6 +68,27 @@ fn requested(transfer: Transfer) -> DocumentEvent {
 
 fn completed() -> DocumentEvent {
     DocumentEvent::UploadCompleted { upload_id: UploadId(id(2)), version: 1, bytes: 500 }
+}
+
+fn text() -> Inspection {
+    Inspection::TextExtracted {
+        language: "deu".into(),
+        characters: 9,
+        key: "derived/1/2/3".into(),
+        bytes: 11,
+    }
+}
+
+fn unreadable() -> Inspection {
+    Inspection::NotInspected { reason: InspectionRefusal::Encrypted }
+}
+
+fn inspected(inspection: Inspection) -> DocumentEvent {
+    DocumentEvent::DocumentInspected {
+        upload_id: UploadId(id(2)),
+        content_type: "text/plain".into(),
+        inspection,
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn states() -> [(&'static str, Vec<DocumentEvent>, i64); 12] {
     ]
 }
 
-fn commands(hour: i64) -> [DocumentCommand; 10] {
+fn commands(hour: i64) -> [DocumentCommand; 11] {
     let now = at(hour);
     [
         DocumentCommand::RequestUpload(request(2, 500, single())),
@@ -40,6 +40,11 @@ fn commands(hour: i64) -> [DocumentCommand; 10] {
         DocumentCommand::RejectUpload { reason: RejectionReason::ChecksumMismatch },
         DocumentCommand::CancelUpload,
         DocumentCommand::ExpireUpload { now },
+        DocumentCommand::RecordInspection {
+            upload_id: UploadId(id(2)),
+            content_type: "text/plain".into(),
+            inspection: text(),
+        },
         DocumentCommand::Rename { name: name("invoice.pdf") },
         DocumentCommand::Trash,
         DocumentCommand::Restore,
@@ -125,6 +130,10 @@ fn outcomes(command: &DocumentCommand) -> [Outcome; 12] {
             [no(NotFound), renamed(), renamed(), renamed(), renamed(),
              renamed(), renamed(), renamed(), no(Rejected), no(Cancelled), no(Expired), no(Purged)]
         }
+        DocumentCommand::RecordInspection { .. } =>
+            [no(NotFound), no(NotUploaded), no(NotUploaded), no(NotUploaded), no(NotUploaded),
+             no(NotUploaded), event(inspected(text())), event(inspected(text())), no(Rejected),
+             no(Cancelled), no(Expired), no(Purged)],
         DocumentCommand::Trash =>
             [no(NotFound), no(NotUploaded), no(NotUploaded), no(NotUploaded), no(NotUploaded),
              no(NotUploaded), event(DocumentEvent::DocumentTrashed { bytes: 500 }), nothing(), no(Rejected),

@@ -5,14 +5,12 @@ use axum::Router;
 use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 use zeroize::Zeroizing;
 
 use crate::auth::create_user::create_user;
 use crate::auth::setup;
-use crate::fixture::{Answer, Vault};
+use crate::fixture::{Answer, Vault, contract};
 
 pub(super) const PASSWORD: &str = "correct horse battery staple";
 
@@ -96,15 +94,9 @@ impl Browser {
             }
             None => Body::empty(),
         };
-        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        self.keep_cookie(&parts.headers);
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
-        }
+        let answer = contract::send(&self.router, request.body(body).unwrap()).await;
+        self.keep_cookie(&answer.headers);
+        answer
     }
 
     fn keep_cookie(&mut self, headers: &HeaderMap<HeaderValue>) {

@@ -137,6 +137,32 @@ async fn another_origin_gets_nothing_from_the_cookie(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "./migrations")]
+async fn signing_out_twice_or_without_credentials_is_harmless(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut ana = Browser::user(&vault, "ana@example.org").await;
+    let mut again = ana.clone();
+    let (mut nobody, mut forger) = (Browser::new(&vault), Browser::new(&vault));
+    forger.cookie = Some("made-up".into());
+    forger.token = Some("made.up.too".into());
+    for browser in [&mut nobody, &mut forger] {
+        let answer = browser.post("/auth/logout", json!({})).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{:?}", answer.body);
+        assert!(answer.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+        assert_eq!(browser.cookie, None);
+    }
+    assert_eq!(ana.get("/me").await.status, StatusCode::OK, "somebody else's session goes on");
+    for browser in [&mut ana, &mut again] {
+        assert_eq!(browser.post("/auth/logout", json!({})).await.status, StatusCode::NO_CONTENT);
+        assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
+    }
+    let ended: i64 = sqlx::query_scalar("SELECT count(*) FROM events WHERE event_type = 'SessionRevoked'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(ended, 1);
+}
+
+#[sqlx::test(migrations = "./migrations")]
 async fn only_its_own_routes_read_the_cookie(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let mut ana = Browser::user(&vault, "ana@example.org").await;

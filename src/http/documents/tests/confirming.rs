@@ -1,7 +1,7 @@
 use aggregates::DocumentId;
 use futures::future::join_all;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
@@ -51,6 +51,22 @@ async fn an_upload_becomes_a_document(pool: PgPool) {
     let final_key = vault.document(&document["document_id"]).await.request().unwrap().object_key.clone();
     assert!(final_key.starts_with(&user.id.to_string()) && final_key.contains(".pdf"), "{final_key}");
     eventually("only the final object", async || vault.objects.keys().await == [final_key.clone()]).await;
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn a_single_put_has_no_parts(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let user = vault.user().await;
+    let requested = user.request("a.txt", b"hello").await.body;
+    put(&requested["upload"], b"hello").await;
+    for parts in [json!([]), json!([{ "number": 1, "etag": "x" }])] {
+        let answer = user.post(&confirm_path(&requested), json!({ "parts": parts })).await;
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["field"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("parts"))
+        );
+    }
+    assert_eq!(user.post(&confirm_path(&requested), json!({})).await.status, StatusCode::OK);
 }
 
 /// U07

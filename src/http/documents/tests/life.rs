@@ -68,6 +68,17 @@ async fn a_rename_heeds_if_match(pool: PgPool) {
         (wrong.status, &wrong.body["errors"][0]["field"]),
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("name"))
     );
+    let null = user.patch(&path, json!({ "name": null })).await;
+    assert_eq!(
+        (null.status, &null.body["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("name"))
+    );
+    let before = user.get(&path).await;
+    let nothing = user.patch(&path, json!({})).await;
+    assert_eq!((nothing.status, &nothing.body), (StatusCode::OK, &before.body));
+    assert_eq!(nothing.headers["etag"], before.headers["etag"]);
+    let stale = user.send(Method::PATCH, &path, &[("if-match", &tag)], json!({})).await;
+    assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
     for later in ["topics", "folder_id"] {
         assert_eq!(user.patch(&path, json!({ later: [] })).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -122,6 +133,9 @@ async fn content_is_a_redirect_and_is_recorded(pool: PgPool) {
     let bytes = reqwest::get(answer.headers["location"].to_str().unwrap()).await.unwrap();
     assert!(bytes.headers()["content-disposition"].to_str().unwrap().starts_with("inline"));
     assert_eq!(bytes.text().await.unwrap(), "hello");
+    let followed =
+        reqwest::Client::new().head(answer.headers["location"].to_str().unwrap()).send().await.unwrap();
+    assert_eq!(followed.headers()["content-length"], "5", "a HEAD on the URL of a GET");
     let head = user.send(Method::HEAD, &format!("{path}/content"), &[], Value::Null).await;
     let head = reqwest::Client::new().head(head.headers["location"].to_str().unwrap()).send().await.unwrap();
     assert_eq!(head.headers()["content-length"], "5");

@@ -1,3 +1,4 @@
+use aggregates::document::Transfer;
 use http::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -22,6 +23,16 @@ async fn store(user: &Person, announced: &[u8], stored: &[u8]) -> Value {
     requested.body
 }
 
+/// Joins the stored parts, as a confirmation does.
+async fn join(vault: &Vault, requested: &Value) {
+    let document = vault.document(&requested["document_id"]).await;
+    let request = document.request().unwrap();
+    let Transfer::Multipart { multipart_id, .. } = &request.transfer else { unreachable!() };
+    let blobs = &vault.app.blobs;
+    let stored = blobs.list_parts(&request.object_key, multipart_id).await.unwrap();
+    blobs.complete_multipart(&request.object_key, multipart_id, &stored).await.unwrap();
+}
+
 /// What resuming says about the parts.
 async fn parts(user: &Person, path: &str) -> Value {
     user.post(&format!("{path}/upload"), Value::Null).await.body["upload"]["parts"].clone()
@@ -43,9 +54,10 @@ async fn a_large_upload_is_verified_before_it_is_active(pool: PgPool) {
 
     // The first part is still missing: confirming says so, resuming says which.
     let confirm = async |parts: Value| user.post(&format!("{path}/confirm"), json!({ "parts": parts })).await;
+    let unnamed = user.post(&format!("{path}/confirm"), Value::Null).await;
     assert_eq!(
-        user.post(&format!("{path}/confirm"), Value::Null).await.status,
-        StatusCode::UNPROCESSABLE_ENTITY
+        (unnamed.status, &unnamed.body["type"]),
+        (StatusCode::CONFLICT, &"/problems/upload-mismatch".into())
     );
     let stored = parts(&user, &path).await;
     assert!(stored[0]["url"].is_string() && stored[1]["etag"].is_string(), "{stored}");
@@ -97,18 +109,28 @@ async fn a_confirmation_goes_on_after_the_join(pool: PgPool) {
     let requested = store(&user, &content, &content).await;
     let path = format!("/documents/{}", requested["document_id"].as_str().unwrap());
     let listed = parts(&user, &path).await;
-    let document = vault.document(&requested["document_id"]).await;
-    let request = document.request().unwrap();
-    let aggregates::document::Transfer::Multipart { multipart_id, .. } = &request.transfer else {
-        unreachable!()
-    };
-    let blobs = &vault.app.blobs;
-    let stored = blobs.list_parts(&request.object_key, multipart_id).await.unwrap();
-    blobs.complete_multipart(&request.object_key, multipart_id, &stored).await.unwrap();
+    join(&vault, &requested).await;
 
     assert_eq!(user.post(&format!("{path}/upload"), Value::Null).await.status, StatusCode::CONFLICT);
     let confirmed = user.post(&format!("{path}/confirm"), json!({ "parts": listed })).await;
     assert_eq!(confirmed.status, StatusCode::ACCEPTED);
+}
+
+/// Also after the parts were joined in a try whose answer was lost.
+#[sqlx::test(migrations = "./migrations")]
+async fn parts_that_are_not_named_are_those_that_are_stored(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let user = vault.user().await;
+    let content = content();
+    for joined_before in [false, true] {
+        let requested = store(&user, &content, &content).await;
+        if joined_before {
+            join(&vault, &requested).await;
+        }
+        let path = format!("/documents/{}/confirm", requested["document_id"].as_str().unwrap());
+        let confirmed = user.post(&path, Value::Null).await;
+        assert_eq!(confirmed.status, StatusCode::ACCEPTED, "{:?}", confirmed.body);
+    }
 }
 
 #[sqlx::test(migrations = "./migrations")]
