@@ -11,6 +11,8 @@ mod audit;
 pub mod classification;
 pub mod dead_letters;
 mod pull;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
