@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod compose;
 mod faults;
 mod load;
 mod matrix;
