@@ -70,7 +70,8 @@ impl EventStore {
         Ok((state, head))
     }
 
-    /// The events of a stream, from its snapshot on if there is one of `version` that the log does not contradict.
+    /// The events of a stream, from its snapshot on if there is one of `version` that the log does not contradict. The
+    /// upper bound is for the planner: it takes a range of unknown ends for short, and the index.
     async fn rows(&self, stream: &StreamId, version: Option<i32>) -> Result<Vec<Row>, sqlx::Error> {
         sqlx::query_as!(
             Row,
@@ -86,6 +87,7 @@ impl EventStore {
                UNION ALL
                SELECT position, event_id, sequence, owner_id, event_type, event_version, payload::text, NULL FROM events
                WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > coalesce((SELECT sequence FROM snapshot), 0)
+                   AND sequence <= 9223372036854775807
                ORDER BY 3"#,
             stream.aggregate_type,
             stream.aggregate_id,
