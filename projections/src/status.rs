@@ -38,13 +38,13 @@ pub struct Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// A process keeps it up to date.
+    /// It is up to date, or a process is bringing it there.
     Running,
     /// It met an event that it cannot apply.
     Stopped,
     /// It serves, and a new generation fills beside it.
     Rebuilding,
-    /// No process keeps it up to date at the moment.
+    /// It is behind, and no process does anything about it.
     Waiting,
 }
 
@@ -124,7 +124,7 @@ impl Status {
             };
             all.push(Self {
                 skipped: Skip::all_of(pool, &row.name).await?,
-                state: match (&row.error, &progress, row.led) {
+                state: match (&row.error, &progress, row.led || row.position >= row.head) {
                     (Some(_), ..) | (None, Some(Progress { error: Some(_), .. }), _) => State::Stopped,
                     (None, Some(_), _) => State::Rebuilding,
                     (None, None, true) => State::Running,

@@ -22,7 +22,7 @@ pub struct Projection {
     position: i64,
     /// Events behind the head of the log.
     lag: i64,
-    /// `running`, `stopped` (at an event that it cannot apply), `rebuilding` or `waiting` (nobody runs it)
+    /// `running`, `stopped` (at an event that it cannot apply), `rebuilding` or `waiting` (behind, and nobody runs it)
     state: &'static str,
     /// Why it is stopped, and where.
     error: Option<String>,
