@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aggregates::Role;
-use anyhow::ensure;
+use anyhow::anyhow;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::PullConsumer;
 use event_store::RecordedEvent;
@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::{Consumer, run};
+use super::{Consumer, Trouble, run};
 use crate::fixture::{NatsServer, Vault, eventually};
 use crate::nats::{Durable, STREAM};
 use crate::relay;
@@ -39,9 +39,11 @@ impl Consumer for Recorder {
         SUBJECTS
     }
 
-    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, anyhow::Result<()>> {
+    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, Result<(), Trouble>> {
         async move {
-            ensure!(event.position != self.poison.load(Ordering::SeqCst), "this one is bad");
+            if event.position == self.poison.load(Ordering::SeqCst) {
+                return Err(Trouble::Failed(anyhow!("this one is bad")));
+            }
             *self.handled.lock().unwrap().entry(event.position).or_default() += 1;
             Ok(())
         }

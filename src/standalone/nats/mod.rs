@@ -20,7 +20,8 @@ pub(super) use binary::find;
 use super::data_directory::DataDirectory;
 use super::env_file::{NatsPasswords, Settings};
 use super::sockets::free_port;
-use super::{log_file, private_file};
+use super::log_file;
+use crate::private_file;
 
 /// Permissions by client; passwords come from the child's environment.
 const CONFIGURATION: &str = include_str!("../../../deploy/nats-server.conf");
