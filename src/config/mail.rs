@@ -71,7 +71,10 @@ impl MailConfig {
         };
         let from = environment.text(MAIL_FROM).unwrap_or_else(|| default_from(public_url));
         let wrong = |_| {
-            ConfigError::wrong(MAIL_FROM, format!("{from:?} is not an address such as Vault <vault@example.com>"))
+            ConfigError::wrong(
+                MAIL_FROM,
+                format!("{from:?} is not an address such as Vault <vault@example.com>"),
+            )
         };
         Ok(Self { from: from.parse().map_err(wrong)?, route })
     }

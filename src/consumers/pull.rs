@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
 /// For what is unavailable: it may be back any moment.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Deliveries of a message, whatever became of them, after which it is thought to kill the process that handles it.
 const DELIVERIES: i64 = 50;
 

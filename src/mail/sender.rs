@@ -72,7 +72,8 @@ impl Sender {
     /// Sends one mail, or postpones it. An error: that could not be noted.
     async fn attempt(&self, transport: &Transport, mail: &Taken) -> anyhow::Result<()> {
         let (pool, event_id, tries) = (self.store().pool(), mail.event_id, mail.tries);
-        let sent = timeout(SEND_TIME, self.send(transport, mail)).await.context("it takes too long").flatten();
+        let sent =
+            timeout(SEND_TIME, self.send(transport, mail)).await.context("it takes too long").flatten();
         let Err(error) = sent else { return Ok(outbox::finish(pool, event_id, None).await?) };
         let error = format!("{error:#}");
         if tries >= TRIES {

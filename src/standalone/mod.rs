@@ -23,9 +23,9 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, DatabaseUrl, Environment, MailRoute};
-use crate::{migrate, private_file};
 use crate::roles::ProcessRoles;
 use crate::serve::with_sockets;
+use crate::{migrate, private_file};
 
 use data_directory::DataDirectory;
 use env_file::Settings;

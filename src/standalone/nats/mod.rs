@@ -19,8 +19,8 @@ pub(super) use binary::find;
 
 use super::data_directory::DataDirectory;
 use super::env_file::{NatsPasswords, Settings};
-use super::sockets::free_port;
 use super::log_file;
+use super::sockets::free_port;
 use crate::private_file;
 
 /// Permissions by client; passwords come from the child's environment.
