@@ -175,7 +175,8 @@ async fn a_lease_from_a_clock_that_was_set_back_binds_nobody(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let holder = || Holder::new(vault.store.clock(), false);
     let dead = Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().unwrap();
-    let ahead = "UPDATE checkpoints SET leased_until = clock_timestamp() + interval '1 day' WHERE name = 'reader'";
+    let ahead =
+        "UPDATE checkpoints SET leased_until = clock_timestamp() + interval '1 day' WHERE name = 'reader'";
     sqlx::query(ahead).execute(&pool).await.unwrap();
     assert!(Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().is_some());
     assert!(!dead.renew(vault.pool()).await.unwrap());

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-
 #[derive(Clone)]
 pub(crate) struct WallClock(PathBuf);
 

@@ -58,10 +58,13 @@ async fn inspected_once(log: &mut PgConnection, history: &History) {
                      SELECT FROM events purged WHERE purged.aggregate_type = 'document'
                      AND purged.aggregate_id = completed.aggregate_id AND purged.event_type = 'DocumentPurged')";
     let mut left: Vec<(String, i64)> = Vec::new();
-    let all = timeout(INSPECTION_LIMIT, eventually(INSPECTION_LIMIT * 2, async || {
-        left = sqlx::query_as(wrong).fetch_all(&mut *log).await.unwrap();
-        left.is_empty()
-    }));
+    let all = timeout(
+        INSPECTION_LIMIT,
+        eventually(INSPECTION_LIMIT * 2, async || {
+            left = sqlx::query_as(wrong).fetch_all(&mut *log).await.unwrap();
+            left.is_empty()
+        }),
+    );
     let all = all.await.is_ok();
     history.require(all, || format!("I4: inspections per document, if not one: {left:?}"));
     let dead: i64 = sqlx::query_scalar("SELECT count(*) FROM dead_letters").fetch_one(log).await.unwrap();
@@ -116,7 +119,8 @@ async fn bucket(cluster: &Cluster, log: &mut PgConnection, history: &History) {
                               FROM events inspected WHERE event_type = 'DocumentInspected'
                               AND inspected.aggregate_id = requested.aggregate_id)
                   FROM events requested WHERE event_type = 'UploadRequested'";
-    let rows: Vec<(String, String, String, Option<String>)> = sqlx::query_as(wanted).fetch_all(log).await.unwrap();
+    let rows: Vec<(String, String, String, Option<String>)> =
+        sqlx::query_as(wanted).fetch_all(log).await.unwrap();
     let (mut must, mut may) = (BTreeSet::new(), BTreeSet::new());
     for (object, staging, last, text) in &rows {
         match last.as_str() {
