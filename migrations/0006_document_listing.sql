@@ -20,9 +20,14 @@ CREATE TABLE document_listing (
     uploaded_at  timestamptz,
     upload_id    uuid        NOT NULL,
     object_key   text        NOT NULL,
+    -- What the bytes are, and where the text is that was found in them; NULL until somebody has looked.
+    sniffed_type text,
+    derived_key  text,
     expires_at   timestamptz NOT NULL,
     -- Of the last event that touched the row.
     position     bigint      NOT NULL,
+    -- How often people have seen the document change.
+    revision     bigint      NOT NULL,
     PRIMARY KEY (generation, document_id)
 ) PARTITION BY LIST (generation);
 

@@ -14,8 +14,74 @@ CREATE TABLE document_texts (
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON document_texts TO docuvault_app;
 
--- What the bytes are, where the text is, and an entity tag that a look into the bytes leaves alone.
-ALTER TABLE document_listing
-    ADD COLUMN sniffed_type text,
-    ADD COLUMN derived_key  text,
-    ADD COLUMN revision     bigint NOT NULL;
+-- Every word as it is written and as the stemmer of `configuration` sees it; those of the name weigh most. Words arrive
+-- in a common form, without case and accents. A text with more words than a vector can hold is searched in its beginning.
+CREATE FUNCTION search_vector(configuration regconfig, name_words text, text_words text) RETURNS tsvector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    beginning text     := text_words;
+    stemmed   tsvector := '';
+BEGIN
+    LOOP
+        BEGIN
+            IF configuration <> 'simple'::regconfig THEN
+                stemmed := setweight(to_tsvector(configuration, name_words), 'A') || to_tsvector(configuration, beginning);
+            END IF;
+            RETURN setweight(to_tsvector('simple', name_words), 'A') || to_tsvector('simple', beginning) || stemmed;
+        EXCEPTION WHEN program_limit_exceeded THEN
+            beginning := left(beginning, length(beginning) / 2);
+        END;
+    END LOOP;
+END $$;
+
+-- Documents with all of `words`, each as it is written or stemmed in one of the languages; the last one may be unfinished.
+-- A word that carries no meaning in one of the languages need not be there, unless it is the last.
+CREATE FUNCTION search_query(words text[], configurations text[]) RETURNS tsquery
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sought        tsquery := '';
+    alternatives  tsquery;
+    stem          tsquery;
+    meaningless   boolean;
+    configuration text;
+BEGIN
+    FOR place IN 1 .. cardinality(words) LOOP
+        alternatives := to_tsquery('simple', quote_literal(words[place])
+            || CASE WHEN place = cardinality(words) AND octet_length(words[place]) > 1 THEN ':*' ELSE '' END);
+        meaningless := false;
+        FOREACH configuration IN ARRAY configurations LOOP
+            stem := plainto_tsquery(configuration::regconfig, words[place]);
+            IF numnode(stem) = 0 THEN
+                meaningless := true;
+            ELSE
+                alternatives := alternatives || stem;
+            END IF;
+        END LOOP;
+        IF place = cardinality(words) OR NOT meaningless THEN
+            sought := CASE WHEN numnode(sought) = 0 THEN alternatives ELSE sought && alternatives END;
+        END IF;
+    END LOOP;
+    RETURN sought;
+END $$;
+
+-- Read model: the words of every document that exists.
+CREATE TABLE document_search (
+    generation    bigint   NOT NULL,
+    document_id   uuid     NOT NULL,
+    owner_id      uuid     NOT NULL,
+    shelf         text     NOT NULL,
+    name          text     NOT NULL,
+    -- Whose text is searched.
+    upload_id     uuid,
+    -- The stemmer of its language.
+    configuration text     NOT NULL,
+    name_vector   tsvector NOT NULL,
+    vector        tsvector NOT NULL,
+    PRIMARY KEY (generation, document_id)
+) PARTITION BY LIST (generation);
+
+-- The one index that does not begin with the generation, which GIN knows nothing of: a partition has only one.
+CREATE INDEX document_search_words ON document_search USING gin (vector);
+CREATE INDEX document_search_languages ON document_search (generation, owner_id, configuration);
+
+SELECT add_projection('document_search');

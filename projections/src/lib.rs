@@ -22,6 +22,7 @@ pub mod audit_trail;
 mod checkpoint;
 pub mod document_history;
 pub mod document_listing;
+pub mod document_search;
 #[cfg(test)]
 mod fixture;
 mod freshness;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
     vec![
         Arc::new(document_listing::DocumentListing),
         Arc::new(document_history::DocumentHistory),
+        Arc::new(document_search::DocumentSearch),
         Arc::new(quota_usage::QuotaUsage),
         Arc::new(user_directory::UserDirectory),
         Arc::new(audit_trail::AuditTrail),

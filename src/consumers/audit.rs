@@ -20,7 +20,7 @@ const BATCH: i64 = 1_000;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The consumer.
-pub struct Audit {
+pub(super) struct Audit {
     store: EventStore,
     holder: Holder,
     /// How far the trail is, as far as this process knows.
@@ -28,7 +28,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    pub fn new(store: EventStore) -> Self {
+    pub(super) fn new(store: EventStore) -> Self {
         let holder = Holder::new(store.clock(), false);
         Self { store, holder, reached: Mutex::new(0) }
     }

@@ -32,6 +32,9 @@ pub struct AuditPage {
 
 /// One page, the newest first.
 pub async fn list(pool: &PgPool, query: &AuditQuery) -> Result<AuditPage, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    // One plan for whatever is given would use no index but the one of positions.
+    sqlx::query!("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)").fetch_one(&mut *tx).await?;
     // Times never go back along the log: the span of time becomes one of positions, which every index ends with.
     let mut rows = sqlx::query_as!(
         AuditRow,
@@ -61,10 +64,9 @@ pub async fn list(pool: &PgPool, query: &AuditQuery) -> Result<AuditPage, sqlx::
         query.before.unwrap_or(i64::MAX),
         i64::from(query.limit) + 1
     )
-    // Planned for the filters that are given: one plan for all of them would use no index but the one of positions.
-    .persistent(false)
-    .fetch_all(pool)
+    .fetch_all(&mut *tx)
     .await?;
+    tx.commit().await?;
     let more = rows.len() > usize::from(query.limit);
     rows.truncate(usize::from(query.limit));
     let next = rows.last().filter(|_| more).map(|row| row.position);

@@ -34,6 +34,8 @@ pub struct ListQuery {
     pub owner: UserId,
     pub shelf: Shelf,
     pub sort: Sort,
+    /// A `tsquery`: only documents that search finds with it.
+    pub matching: Option<String>,
     /// Made for the same sort.
     pub after: Option<Cursor>,
     /// Rows on a page.
@@ -64,15 +66,22 @@ pub async fn list(pool: &PgPool, query: &ListQuery) -> Result<Page, sqlx::Error>
     macro_rules! page {
         ($column:literal, $key:ident) => {
             if query.sort.descending {
-                page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) < ($3, $4)
+                page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) < ($3, $4) AND ($6::text IS NULL OR document_id IN (
+                            SELECT document_id FROM document_search
+                            WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_search')
+                              AND owner_id = $1 AND vector @@ $6::tsquery))
                         ORDER BY " $column " DESC, document_id DESC LIMIT $5"], $key)
             } else {
-                page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) > ($3, $4)
+                page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) > ($3, $4) AND ($6::text IS NULL OR document_id IN (
+                            SELECT document_id FROM document_search
+                            WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_search')
+                              AND owner_id = $1 AND vector @@ $6::tsquery))
                         ORDER BY " $column ", document_id LIMIT $5"], $key)
             }
         };
         ([$($part:literal)+], $key:ident) => {
-            rows!(serving [$($part)+], query.owner.0, query.shelf.as_str(), $key, after.document_id, limit)
+            rows!(serving [$($part)+], query.owner.0, query.shelf.as_str(), $key, after.document_id, limit,
+                query.matching.as_deref())
                 .fetch_all(pool)
                 .await?
         };
@@ -134,6 +143,15 @@ pub async fn known_derived_keys(
     )
     .fetch_all(pool)
     .await
+}
+
+/// Those of `documents` that are `owner`'s.
+pub async fn find_all(
+    pool: &PgPool,
+    owner: UserId,
+    documents: &[Uuid],
+) -> Result<Vec<DocumentRow>, sqlx::Error> {
+    rows!(serving["document_id = ANY($1) AND owner_id = $2"], documents, owner.0).fetch_all(pool).await
 }
 
 /// The rows of `documents` in `generation`.

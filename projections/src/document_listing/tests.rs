@@ -105,7 +105,7 @@ async fn pages_of_every_sort_are_in_order_and_complete(pool: PgPool) {
 
 /// All active documents, page by page, with the cursor as a client carries it.
 async fn walk(pool: &PgPool, owner: UserId, sort: Sort, limit: u16) -> Vec<DocumentRow> {
-    let mut query = ListQuery { owner, shelf: Shelf::Active, sort, after: None, limit };
+    let mut query = ListQuery { owner, shelf: Shelf::Active, sort, matching: None, after: None, limit };
     let mut rows = Vec::new();
     loop {
         let page = list(pool, &query).await.unwrap();

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::http::done::{MinPosition, Stale};
 use crate::http::extract::{Auditing, Params};
-use crate::http::layers::{MinPosition, Stale};
 use crate::http::page::{Limit, Page, from_cursor, to_cursor};
 
 /// Which events, by all of what is given.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aggregates::{DocumentId, UserId};
 use chrono::{DateTime, Utc};
 use projections::document_listing::{self, DocumentRow, Status};
+use projections::document_search::Hit;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -38,6 +39,9 @@ pub struct Document {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     uploaded_at: Option<DateTime<Utc>>,
+    /// Of a search: where it was found, as HTML in which nothing but `<mark>` is markup
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snippet: Option<String>,
 }
 
 /// A topic of a document.
@@ -64,7 +68,14 @@ impl From<DocumentRow> for Document {
             created_at: row.created_at,
             updated_at: row.updated_at,
             uploaded_at: row.uploaded_at,
+            snippet: None,
         }
+    }
+}
+
+impl From<Hit> for Document {
+    fn from(Hit { row, snippet }: Hit) -> Self {
+        Self { snippet: Some(snippet), ..row.into() }
     }
 }
 

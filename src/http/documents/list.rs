@@ -6,6 +6,7 @@ use projections::document_listing::{self, Cursor, ListQuery, Shelf, Sort};
 use serde::Deserialize;
 
 use super::document::Document;
+use super::search::search;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::extract::{Member, Params};
@@ -18,7 +19,10 @@ use crate::http::page::{Limit, Page, from_cursor, to_cursor};
 pub struct Filter {
     /// `active` (default), `trashed` or `pending`
     status: Option<String>,
-    /// `name`, `created_at`, `updated_at` or `size`; `-` in front for descending order; default `-created_at`
+    /// Words to find in names and texts, all of them; the last one may be unfinished. Case and accents do not matter
+    q: Option<String>,
+    /// `name`, `created_at`, `updated_at` or `size`; `-` in front for descending order; default `-created_at`, and with
+    /// `q` the best first
     sort: Option<String>,
     /// 1 to 200, default 50
     #[serde(default)]
@@ -36,11 +40,16 @@ pub async fn list(
     member: Member,
     Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Document>>, ApiError> {
-    let cursor = filter.cursor.clone();
+    let (q, sorted, cursor) = (filter.q.clone(), filter.sort.is_some(), filter.cursor.clone());
     let mut query = filter.of(&member)?;
-    let list = format!("documents {}", query.shelf.as_str());
-    let after: Option<String> = from_cursor(&app, &list, cursor.as_deref()).await?;
-    let after = after.map(|place| Cursor::parse(&place, query.sort)).transpose();
+    let list = format!("documents {} {q:?}", query.shelf.as_str());
+    let place: Option<String> = from_cursor(&app, &list, cursor.as_deref()).await?;
+    if let Some(q) = q {
+        let page = search(&app, &q, query, sorted, place.as_deref()).await?;
+        let next_cursor = to_cursor(&app, &list, page.next).await?;
+        return Ok(Json(Page { items: page.hits.into_iter().map(Document::from).collect(), next_cursor }));
+    }
+    let after = place.map(|place| Cursor::parse(&place, query.sort)).transpose();
     query.after = after.map_err(|error| ApiError::field("cursor", "invalid", error.to_string()))?;
     let page = document_listing::list(app.store.pool(), &query).await?;
     let next = page.next.map(|cursor| cursor.to_text()).transpose().map_err(anyhow::Error::from)?;
@@ -61,6 +70,7 @@ impl Filter {
             owner: member.user_id,
             shelf: status.unwrap_or_default(),
             sort,
+            matching: None,
             after: None,
             limit: self.limit.0,
         })

@@ -16,6 +16,7 @@ pub mod rename;
 pub mod request_upload;
 pub mod restore;
 pub mod resume_upload;
+mod search;
 #[cfg(test)]
 mod tests;
 pub mod trash;

@@ -2,35 +2,17 @@
 //! that it made. Nobody waits long, and who did not wait long enough is told what is stale.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
-use projections::Freshness;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::done::Position;
+use crate::http::done::{FRESH_WITHIN, MinPosition, Position, Stale};
 
-const AT_MOST: Duration = Duration::from_secs(2);
 const MIN_POSITION: &str = "docuvault-min-position";
-
-/// The position that a query names, for handlers that read what this layer does not wait for.
-#[derive(Clone, Copy)]
-pub(in crate::http) struct MinPosition(i64);
-
-impl MinPosition {
-    /// Waits, as the layer does.
-    pub(in crate::http) async fn wait(self, freshness: &Freshness) -> Stale {
-        Stale(freshness.wait(self.0, AT_MOST).await)
-    }
-}
-
-/// What an answer is stale in, beside what the layer knows.
-#[derive(Clone, Default)]
-pub(in crate::http) struct Stale(Vec<&'static str>);
 
 pub(super) async fn wait(
     State(app): State<Arc<App>>,
@@ -40,7 +22,7 @@ pub(super) async fn wait(
     let mut stale = match min_position(request.headers())? {
         Some(position) => {
             request.extensions_mut().insert(MinPosition(position));
-            app.freshness.wait(position, AT_MOST).await
+            app.freshness.wait(position, FRESH_WITHIN).await
         }
         None => Vec::new(),
     };
@@ -51,7 +33,7 @@ pub(super) async fn wait(
     if let Some(Position { position, stale: found }) = response.extensions_mut().remove() {
         stale = match found {
             Some(found) => found,
-            None => app.freshness.wait(position, AT_MOST).await,
+            None => app.freshness.wait(position, FRESH_WITHIN).await,
         };
         response.headers_mut().insert("docuvault-position", position.into());
     }
@@ -66,7 +48,7 @@ pub(super) async fn wait(
 /// For an answer that is itself read from a read model: waits, as the layer does, before it is read.
 pub(in crate::http) async fn read_your_writes(app: &App, position: i64) {
     // Who is still behind is told by what is not found.
-    drop(app.freshness.wait(position, AT_MOST).await);
+    drop(app.freshness.wait(position, FRESH_WITHIN).await);
 }
 
 fn min_position(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {

@@ -21,7 +21,7 @@ use http::StatusCode;
 use tower::ServiceBuilder;
 use tower_http::timeout::TimeoutLayer;
 
-pub(super) use freshness::{MinPosition, Stale, read_your_writes};
+pub(super) use freshness::read_your_writes;
 
 use super::extract::MAX_BODY;
 use crate::app::App;

@@ -37,8 +37,14 @@ async fn lists_are_never_empty_and_never_stale_during_rebuilds(pool: PgPool) {
                 documents += 1;
                 let position = vault.store.head().await.unwrap();
                 assert_eq!(freshness.wait(position, PATIENCE).await, [""; 0]);
-                let query =
-                    ListQuery { owner, shelf: Shelf::Active, sort: Sort::default(), after: None, limit: 200 };
+                let query = ListQuery {
+                    owner,
+                    shelf: Shelf::Active,
+                    sort: Sort::default(),
+                    matching: None,
+                    after: None,
+                    limit: 200,
+                };
                 let page = document_listing::list(vault.pool(), &query).await.unwrap();
                 assert_eq!(page.rows.len(), documents.min(200));
                 let usage = crate::quota_usage::find(vault.pool(), owner).await.unwrap().unwrap();

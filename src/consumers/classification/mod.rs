@@ -5,6 +5,9 @@
 //! inspection counts, and whoever finds that theirs is not it (or that the document was purged meanwhile) removes what
 //! they wrote. What a crash leaves is removed when the event comes again, or by the sweeper.
 
+#[cfg(test)]
+mod tests;
+
 use aggregates::document::{Inspection, UploadRequest};
 use aggregates::{Document, DocumentCommand, DocumentEvent, DocumentId, Event, UploadId, UserId};
 use anyhow::Context as _;

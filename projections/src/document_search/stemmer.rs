@@ -1,0 +1,32 @@
+/// The text search configuration of PostgreSQL for a language (ISO 639-3); `simple` for one that it has no stemmer for.
+pub(super) fn configuration(language: &str) -> &'static str {
+    match language {
+        "ara" => "arabic",
+        "cat" => "catalan",
+        "dan" => "danish",
+        "deu" => "german",
+        "ell" => "greek",
+        "eng" => "english",
+        "fin" => "finnish",
+        "fra" => "french",
+        "hin" => "hindi",
+        "hun" => "hungarian",
+        "hye" => "armenian",
+        "ind" => "indonesian",
+        "ita" => "italian",
+        "lit" => "lithuanian",
+        "nep" => "nepali",
+        "nld" => "dutch",
+        "nob" => "norwegian",
+        "por" => "portuguese",
+        "ron" => "romanian",
+        "rus" => "russian",
+        "spa" => "spanish",
+        "srp" => "serbian",
+        "swe" => "swedish",
+        "tam" => "tamil",
+        "tur" => "turkish",
+        "yid" => "yiddish",
+        _ => "simple",
+    }
+}
