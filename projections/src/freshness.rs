@@ -58,12 +58,19 @@ impl Freshness {
         let mut standings = self.standings.clone();
         let waited_for = |one: &&Standing| self.names.contains(&one.name);
         let settled = |all: &Vec<Standing>| {
-            all.iter().filter(waited_for).all(|one| one.position >= position || one.position < one.excused_until)
+            all.iter()
+                .filter(waited_for)
+                .all(|one| one.position >= position || one.position < one.excused_until)
         };
         // Time is up, or the watch has ended: who is behind is answered either way.
         drop(timeout(at_most, standings.wait_for(settled)).await);
         let standings = standings.borrow();
-        standings.iter().filter(waited_for).filter(|one| one.position < position).map(|one| one.name).collect()
+        standings
+            .iter()
+            .filter(waited_for)
+            .filter(|one| one.position < position)
+            .map(|one| one.name)
+            .collect()
     }
 }
 

@@ -40,10 +40,14 @@ impl Audit {
             let pool = self.store.pool();
             let serving = Serving::of(pool, audit_trail::NAME).await?.context("its migration is missing")?;
             if serving.version != AuditTrail.version() {
-                bail!("version {} of the audit trail serves, and this release folds another", serving.version);
+                bail!(
+                    "version {} of the audit trail serves, and this release folds another",
+                    serving.version
+                );
             }
             let claimed =
-                Checkpoint::claim_generation(pool, audit_trail::NAME, serving.generation, self.holder).await?;
+                Checkpoint::claim_generation(pool, audit_trail::NAME, serving.generation, self.holder)
+                    .await?;
             match claimed {
                 Some(checkpoint) => *reached = self.catch_up(checkpoint, position).await?,
                 None => {
@@ -83,8 +87,7 @@ impl Audit {
     /// False: another instance has taken over.
     async fn fold(&self, checkpoint: &mut Checkpoint, through: i64) -> anyhow::Result<bool> {
         let after = checkpoint.position();
-        let events =
-            intake(&self.store, audit_trail::NAME, AuditTrail.aggregates(), after, through).await?;
+        let events = intake(&self.store, audit_trail::NAME, AuditTrail.aggregates(), after, through).await?;
         project(&self.store, &AuditTrail, checkpoint, &events, through).await
     }
 }

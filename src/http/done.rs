@@ -1,11 +1,13 @@
 //! Answers: of a carried-out command, which names its position; of a query, which names its version.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::ETAG;
 use http::{HeaderValue, StatusCode};
+use projections::Freshness;
 use serde::Serialize;
 
 /// A command was carried out. Before this leaves, the read models that serve requests are waited for, and the
@@ -23,6 +25,24 @@ pub(super) struct Position {
     pub(super) position: i64,
     /// What was still behind it when the body was read; `None`: the body tells nothing of read models.
     pub(super) stale: Option<Vec<&'static str>>,
+}
+
+/// How long an answer waits for read models.
+pub(super) const FRESH_WITHIN: Duration = Duration::from_secs(2);
+
+/// The position that a query names, for handlers that read what the layer does not wait for.
+#[derive(Clone, Copy, Debug)]
+pub struct MinPosition(pub(super) i64);
+
+/// The read models in which an answer is stale, beside those that the layer knows.
+#[derive(Clone, Debug, Default)]
+pub struct Stale(pub(super) Vec<&'static str>);
+
+impl MinPosition {
+    /// Waits, as the layer does.
+    pub async fn wait(self, freshness: &Freshness) -> Stale {
+        Stale(freshness.wait(self.0, FRESH_WITHIN).await)
+    }
 }
 
 /// JSON of a resource with its version as `ETag`.

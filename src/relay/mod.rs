@@ -8,6 +8,8 @@
 
 mod publish;
 mod reconcile;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

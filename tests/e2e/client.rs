@@ -76,6 +76,19 @@ impl Client {
         Self::sign_in_at(http, base, email).await
     }
 
+    /// Scheme, host and port of the vault.
+    pub(crate) fn origin(&self) -> &str {
+        self.base.trim_end_matches("/api/v1")
+    }
+
+    /// The same person at another process of the vault, as behind a load balancer: the host is the public one.
+    pub(crate) fn at(&self, origin: &str) -> Self {
+        let public = self.origin().trim_start_matches("http://").parse().unwrap();
+        let headers = [(reqwest::header::HOST, public)].into_iter().collect();
+        let http = reqwest::Client::builder().default_headers(headers).build().unwrap();
+        Self { http, base: format!("{origin}/api/v1"), token: self.token.clone() }
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
     }

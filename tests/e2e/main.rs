@@ -7,6 +7,7 @@ mod load;
 mod matrix;
 mod read_models;
 mod replay;
+mod roles;
 #[cfg(test)]
 mod s3_contract;
 mod standalone;

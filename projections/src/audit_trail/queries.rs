@@ -34,7 +34,9 @@ pub struct AuditPage {
 pub async fn list(pool: &PgPool, query: &AuditQuery) -> Result<AuditPage, sqlx::Error> {
     let mut tx = pool.begin().await?;
     // One plan for whatever is given would use no index but the one of positions.
-    sqlx::query!("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)").fetch_one(&mut *tx).await?;
+    sqlx::query!("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+        .fetch_one(&mut *tx)
+        .await?;
     // Times never go back along the log: the span of time becomes one of positions, which every index ends with.
     let mut rows = sqlx::query_as!(
         AuditRow,

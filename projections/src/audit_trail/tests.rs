@@ -37,7 +37,10 @@ async fn every_event_is_a_row_without_names(pool: PgPool) {
     assert!(all.rows.iter().all(|row| row.actor == format!("user:{owner}")));
     let requested = all.rows.iter().find(|row| row.r#type == "upload_requested").unwrap();
     assert_eq!(requested.subject, format!("document:{document}"));
-    assert_eq!((&requested.details["size"], &requested.details["content_type"]), (&json!(700), &json!("application/pdf")));
+    assert_eq!(
+        (&requested.details["size"], &requested.details["content_type"]),
+        (&json!(700), &json!("application/pdf"))
+    );
     let everything = format!("{:?}", all.rows);
     for personal in ["Secret", "owner@example.org", "nonce", "sha256"] {
         assert!(!everything.contains(personal), "{personal} is told: {everything}");
@@ -47,14 +50,18 @@ async fn every_event_is_a_row_without_names(pool: PgPool) {
 #[sqlx::test(migrations = "../migrations")]
 async fn filters_and_pages(pool: PgPool) {
     let vault = Vault::open(&pool).await;
-    let (one, other) = (vault.register("a@example.org", 10_000).await, vault.register("b@example.org", 10_000).await);
+    let (one, other) =
+        (vault.register("a@example.org", 10_000).await, vault.register("b@example.org", 10_000).await);
     let document = vault.upload_done(one, "a", 1).await;
     vault.upload_done(other, "b", 1).await;
     vault.rename(one, document, "c").await;
     fold(&vault, &AuditTrail, usize::MAX).await;
 
     let about = AuditQuery { document_id: Some(document.0), ..AuditQuery::default() };
-    assert_eq!(told(&pool, about.clone()).await, ["document_renamed", "upload_completed", "upload_requested"]);
+    assert_eq!(
+        told(&pool, about.clone()).await,
+        ["document_renamed", "upload_completed", "upload_requested"]
+    );
     let actor = Some(format!("user:{other}"));
     let by_other = told(&pool, AuditQuery { actor: actor.clone(), ..AuditQuery::default() }).await;
     assert!(by_other.contains(&"upload_completed".into()) && !by_other.contains(&"document_renamed".into()));
