@@ -5,7 +5,7 @@ SQLX_VERSION = 0.8.6
 export SQLX_OFFLINE = true
 
 .DEFAULT_GOAL = help
-.PHONY: help setup run test lint bench
+.PHONY: help setup run test lint bench faults
 
 help: ## show this
 	@grep --extended-regexp '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand --tabs=10
@@ -32,3 +32,8 @@ lint: setup ## check format, lints, dependencies and the stored query descriptio
 bench: setup ## measure beside raw PostgreSQL and postgres-es, in one run
 	cargo build --release --workspace
 	DURABLE=1 tests/with_postgres cargo run --release --package docuvault-bench -- $(ARGS)
+
+faults: setup ## haunt real processes by a seeded nemesis (ARGS="FAULT_SEED=1 FAULT_SEEDS=10 FAULT_SECONDS=60")
+	cargo build --workspace --bins
+	@test -e /usr/lib/$$(uname -m)-linux-gnu/faketime/libfaketime.so.1 || echo "without the package faketime no clock is skewed"
+	env FAULT_SEEDS=3 FAULT_SECONDS=30 $(ARGS) cargo test --workspace --test e2e faults:: -- --nocapture --test-threads 1

@@ -7,7 +7,7 @@
 CREATE FUNCTION event_leaf_hash(
     "position" bigint, event_id uuid, owner_id uuid, aggregate_type text, aggregate_id text, sequence bigint,
     event_type text, event_version text, recorded_at_us bigint, payload text, metadata text
-) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN sha256(
+) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE RETURN sha256(
     '\x000100000008'::bytea || int8send("position")
     || '\x00000010'::bytea || uuid_send(event_id)
     || '\x00000010'::bytea || uuid_send(owner_id)
@@ -49,6 +49,7 @@ DECLARE
     moment    timestamptz;
     heads     bigint[];
     lasts     uuid[];
+    keyless   integer[];
     sequences bigint[] := array_fill(NULL::bigint, ARRAY[events]);
     places    bigint[] := array_fill(NULL::bigint, ARRAY[events]);
     i         integer;
@@ -59,30 +60,45 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'the door only opens at READ COMMITTED' USING ERRCODE = 'feature_not_supported';
     END IF;
-    IF events NOT BETWEEN 1 AND 256 OR (SELECT sum(octet_length(p)) FROM unnest(payloads || metadatas) p) > 1048576
-        OR EXISTS (SELECT FROM unnest(payloads, metadatas) b(p, m) WHERE octet_length(p) + octet_length(m) > 65536) THEN
+    IF events NOT BETWEEN 1 AND 256 OR octet_length(array_to_string(payloads || metadatas, '')) > 65536
+            AND (SELECT sum(octet_length(p) + octet_length(m)) > 1048576 OR max(octet_length(p) + octet_length(m)) > 65536
+                 FROM unnest(payloads, metadatas) b(p, m)) THEN
         RAISE EXCEPTION 'a batch has 1 to 256 events and 1 MiB, an event 64 KiB' USING ERRCODE = 'program_limit_exceeded';
     END IF;
-    PERFORM set_config('synchronous_commit', 'on', true);
+    IF current_setting('synchronous_commit') <> 'on' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    outcomes := array_fill('appended'::text, ARRAY[appends]);
+    positions := array_fill(NULL::bigint, ARRAY[appends]);
+    FOR i IN 1..appends LOOP
+        IF skipped[i] THEN
+            outcomes[i] := 'skipped';
+        END IF;
+    END LOOP;
 
     LOCK TABLE public.log_gate IN EXCLUSIVE MODE;
 
-    SELECT ev.position, ev.recorded_at INTO head, moment FROM public.events ev ORDER BY ev.position DESC LIMIT 1;
-    head := coalesce(head, 0);
+    SELECT coalesce(l.position, 0), greatest(clock_timestamp(), l.recorded_at), h.heads, h.lasts, k.keyless
+    INTO head, moment, heads, lasts, keyless
+    FROM (SELECT array_agg(o.sequence) AS heads, array_agg(o.event_id) AS lasts
+          FROM (SELECT coalesce(t.sequence, 0) AS sequence, t.event_id
+                FROM unnest(stream_types, stream_ids) WITH ORDINALITY s(type, id, n)
+                LEFT JOIN LATERAL (SELECT ev.sequence, ev.event_id FROM public.events ev
+                                   WHERE ev.aggregate_type = s.type AND ev.aggregate_id = s.id
+                                   ORDER BY ev.aggregate_type DESC, ev.aggregate_id DESC, ev.sequence DESC LIMIT 1) t ON true
+                ORDER BY s.n) o) h
+    CROSS JOIN (SELECT array_agg(s.append) AS keyless FROM unnest(subject_append, subject_ids) s(append, id)
+                LEFT JOIN LATERAL (SELECT true AS held FROM public.user_keys u
+                                   WHERE u.user_id = s.id AND u.wrapped IS NOT NULL LIMIT 1) u ON true
+                WHERE u.held IS NULL) k
+    LEFT JOIN (SELECT ev.position, ev.recorded_at FROM public.events ev ORDER BY ev.position DESC LIMIT 1) l ON true;
     head_then := head;
-    moment := greatest(clock_timestamp(), moment);
-    SELECT array_agg(coalesce(h.sequence, 0) ORDER BY s.n), array_agg(h.event_id ORDER BY s.n) INTO heads, lasts
-    FROM unnest(stream_types, stream_ids) WITH ORDINALITY s(type, id, n)
-    LEFT JOIN LATERAL (SELECT ev.sequence, ev.event_id FROM public.events ev
-                       WHERE ev.aggregate_type = s.type AND ev.aggregate_id = s.id
-                       ORDER BY ev.aggregate_type DESC, ev.aggregate_id DESC, ev.sequence DESC LIMIT 1) h ON true;
 
-    outcomes := ARRAY(SELECT CASE WHEN s THEN 'skipped' ELSE 'appended' END FROM unnest(skipped) WITH ORDINALITY k(s, n) ORDER BY n);
-    positions := array_fill(NULL::bigint, ARRAY[appends]);
-    FOR i IN SELECT DISTINCT s.append FROM unnest(subject_append, subject_ids) s(append, id)
-             WHERE NOT EXISTS (SELECT FROM public.user_keys k WHERE k.user_id = s.id AND k.wrapped IS NOT NULL) LOOP
-        outcomes[i] := 'no_key';
-    END LOOP;
+    IF keyless IS NOT NULL THEN
+        FOREACH i IN ARRAY keyless LOOP
+            outcomes[i] := 'no_key';
+        END LOOP;
+    END IF;
     IF retrying THEN
         FOR i, place IN SELECT n.append, min(ev.position) FROM unnest(event_append, event_ids) n(append, id)
                         JOIN public.events ev ON ev.event_id = n.id GROUP BY n.append LOOP
@@ -94,43 +110,43 @@ BEGIN
     FOR a IN 1..appends LOOP
         WHILE expect_append[x] = a LOOP
             i := expect_stream[x];
-            IF outcomes[a] = 'appended' AND (heads[i] <> expect_sequence[x] OR lasts[i] <> expect_event[x]) THEN
+            IF outcomes[a] = 'appended' AND (heads[i] IS DISTINCT FROM expect_sequence[x] OR lasts[i] <> expect_event[x]) THEN
                 outcomes[a] := 'conflict';
             END IF;
             x := x + 1;
         END LOOP;
         IF outcomes[a] = 'appended' THEN
             positions[a] := head + 1;
-        END IF;
-        WHILE event_append[e] = a LOOP
-            IF outcomes[a] = 'appended' THEN
+            WHILE event_append[e] = a LOOP
                 i := event_stream[e];
+                IF heads[i] IS NULL THEN
+                    RAISE EXCEPTION 'an event names a stream that is not listed' USING ERRCODE = 'invalid_parameter_value';
+                END IF;
                 heads[i] := heads[i] + 1;
                 lasts[i] := event_ids[e];
                 head := head + 1;
                 sequences[e] := heads[i];
                 places[e] := head;
-            END IF;
-            e := e + 1;
-        END LOOP;
+                e := e + 1;
+            END LOOP;
+        ELSE
+            WHILE event_append[e] = a LOOP
+                e := e + 1;
+            END LOOP;
+        END IF;
     END LOOP;
 
     IF head > head_then THEN
         INSERT INTO public.events (position, event_id, owner_id, aggregate_type, aggregate_id, sequence, event_type,
                                    event_version, payload, metadata, recorded_at, leaf_hash)
-        SELECT n.place, n.event_id, n.owner_id, s.type, s.id, n.sequence, n.event_type,
+        SELECT n.place, n.event_id, n.owner_id, stream_types[n.stream], stream_ids[n.stream], n.sequence, n.event_type,
                n.event_version, n.payload::json, n.metadata::json, moment,
-               public.event_leaf_hash(n.place, n.event_id, n.owner_id, s.type, s.id, n.sequence, n.event_type,
-                                      n.event_version, (extract(epoch FROM moment) * 1000000)::bigint, n.payload, n.metadata)
+               public.event_leaf_hash(n.place, n.event_id, n.owner_id, stream_types[n.stream], stream_ids[n.stream], n.sequence,
+                                      n.event_type, n.event_version, (extract(epoch FROM moment) * 1000000)::bigint,
+                                      n.payload, n.metadata)
         FROM unnest(places, sequences, event_stream, event_ids, owner_ids, event_types, event_versions, payloads, metadatas)
              AS n(place, sequence, stream, event_id, owner_id, event_type, event_version, payload, metadata)
-        JOIN unnest(stream_types, stream_ids) WITH ORDINALITY s(type, id, n) ON s.n = n.stream
-        WHERE n.place IS NOT NULL
-        ORDER BY n.place;
-        GET DIAGNOSTICS i = ROW_COUNT;
-        IF i <> head - head_then THEN
-            RAISE EXCEPTION 'an event names a stream that is not listed' USING ERRCODE = 'invalid_parameter_value';
-        END IF;
+        WHERE n.place IS NOT NULL;
         PERFORM pg_notify('docuvault_log', head::text);
     END IF;
 END $$;
@@ -163,6 +179,7 @@ CREATE FUNCTION append_commands(
 ) LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     duplicate boolean[] := array_fill(false, ARRAY[appends]);
+    answer    record;
     i         integer;
 BEGIN
     IF cardinality(outcome_append) > 0 THEN
@@ -180,10 +197,11 @@ BEGIN
         END LOOP;
     END IF;
 
-    SELECT d.outcomes, d.positions INTO outcomes, positions
-    FROM public.append_events(stream_types, stream_ids, expect_append, expect_stream, expect_sequence, expect_event,
+    answer := public.append_events(stream_types, stream_ids, expect_append, expect_stream, expect_sequence, expect_event,
         event_append, event_stream, event_ids, owner_ids, event_types, event_versions, payloads, metadatas, subject_append,
-        subject_ids, duplicate, retrying) d;
+        subject_ids, duplicate, retrying);
+    outcomes := answer.outcomes;
+    positions := answer.positions;
 
     IF cardinality(outcome_append) > 0 THEN
         DELETE FROM public.command_outcomes t

@@ -97,7 +97,8 @@ BEGIN
              CONSTRAINT one_generation CHECK (generation = %2$s))', projection, new_generation);
     SELECT pg_get_constraintdef(oid) INTO STRICT primary_key
     FROM pg_constraint WHERE conrelid = format('public.%I', projection)::regclass AND contype = 'p';
-    EXECUTE format('ALTER TABLE filling.%I ADD %s', projection, primary_key);
+    EXECUTE format('ALTER TABLE filling.%I ADD CONSTRAINT %I %s',
+                   projection, format('%s_g%s_pkey', projection, new_generation), primary_key);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON filling.%I TO docuvault_app', projection);
 
     INSERT INTO public.checkpoints (name, generation, holder, leased_until)
@@ -150,7 +151,7 @@ END $$;
 -- Drops the partitions that neither serve nor fill. Waits for readers only as long as nobody notices, and fails then
 -- (55P03): to be tried again. Answers how many went.
 CREATE FUNCTION drop_retired_generations(projection name) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $$
 DECLARE
     retired name;
     dropped bigint := 0;

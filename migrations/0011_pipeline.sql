@@ -26,18 +26,5 @@ CREATE TABLE former_lineages (
     ended_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Mails to be sent, one per event that asks for one.
-CREATE TABLE mail_outbox (
-    event_id        uuid        PRIMARY KEY,
-    user_id         uuid        NOT NULL,
-    template        text        NOT NULL,
-    queued_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-    next_attempt_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    attempts        integer     NOT NULL DEFAULT 0,
-    error           text,
-    sent_at         timestamptz
-);
-CREATE INDEX mail_outbox_waiting ON mail_outbox (next_attempt_at) WHERE sent_at IS NULL;
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters, mail_outbox TO docuvault_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters TO docuvault_app;
 GRANT SELECT ON former_lineages TO docuvault_app;

@@ -17,6 +17,10 @@ BEGIN
         CREATE ROLE docuvault_app LOGIN;
     END IF;
 
+    -- Whoever calls the door in an open transaction holds the gate until its end. What DocuVault does in a transaction
+    -- takes milliseconds between statements; a session that says nothing for longer is stuck, and is ended (F12).
+    ALTER ROLE docuvault_app SET idle_in_transaction_session_timeout = '10s';
+
     -- Migrations create what docuvault_log shall own.
     IF NOT pg_catalog.pg_has_role('docuvault_migrate', 'docuvault_log', 'MEMBER') THEN
         GRANT docuvault_log TO docuvault_migrate;

@@ -28,7 +28,10 @@ pub struct App {
     pub config: Config,
     pub store: EventStore,
     pub blobs: Blobs,
+    /// Of the read models that requests wait for.
     pub freshness: Freshness,
+    /// Of the audit trail, which only its readers wait for.
+    pub audit_freshness: Freshness,
     pub passwords: Passwords,
     pub tokens: Tokens,
     pub refresh_tokens: RefreshTokens,
@@ -61,10 +64,15 @@ impl App {
     ) -> anyhow::Result<Arc<Self>> {
         let keyring = Keyring::open(pool.clone(), master).await?;
         let key = async |purpose| keyring.installation_key(purpose, clock.new_id()).await;
-        let names: Vec<_> = projections::all().iter().map(|projection| projection.name()).collect();
+        let all = projections::all();
+        let names: Vec<_> = all.iter().map(|projection| projection.name()).collect();
+        let serving: Vec<_> =
+            all.iter().filter(|one| one.serves_requests()).map(|projection| projection.name()).collect();
+        let freshness = Freshness::start(pool.clone(), &names, stop);
         Ok(Arc::new(Self {
             blobs: Blobs::new(&config.s3, clock.clone()),
-            freshness: Freshness::start(pool.clone(), &names, stop),
+            audit_freshness: freshness.of(&[projections::audit_trail::NAME]),
+            freshness: freshness.of(&serving),
             passwords: Passwords::new(password_cost, key(InstallationKey::Pepper).await?),
             tokens: Tokens::new(&key(InstallationKey::AccessToken).await?, &config.http.public_url),
             refresh_tokens: RefreshTokens::new(key(InstallationKey::Refresh).await?),

@@ -11,11 +11,13 @@ use docuvault::app::App;
 use docuvault::auth::create_user::create_user;
 use docuvault::auth::setup;
 use docuvault::config::{Config, DatabaseUrl, Environment, log_filter};
+use docuvault::consumers::dead_letters as letters;
 use docuvault::roles::ProcessRole;
-use docuvault::{inspection, migrate, serve, standalone, telemetry};
+use docuvault::{doctor, inspection, migrate, read_models, serve, standalone, telemetry};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -23,7 +25,7 @@ Start here:
   docuvault users create bo@example.org --env-file data/env
                                              a second account on a running standalone vault
 
-Exit codes: 0 fine, 2 could not run.";
+Exit codes: 0 fine, 1 something was found, 2 could not run.";
 
 /// A self-hosted, privacy-first document vault.
 #[derive(Parser)]
@@ -79,6 +81,22 @@ enum Command {
     /// Accounts
     #[command(subcommand)]
     Users(Users),
+    /// Events that a consumer could not handle
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Check what the vault stands on: the log, its rights, NATS, the object store, subscriptions, dead letters
+    ///
+    /// Exit code 1: something is not as it should be; what to do is said beside it.
+    Doctor {
+        /// Once after a restore from a backup: record what is lost, begin a new lineage of the log, purge NATS
+        ///
+        /// Needs DATABASE_MIGRATE_URL. Running it again changes nothing.
+        #[arg(long)]
+        after_restore: bool,
+    },
+    /// Read models: how they stand, building them anew
+    #[command(subcommand)]
+    Projections(read_models::Command),
 }
 
 #[derive(Subcommand)]
@@ -94,6 +112,23 @@ enum Users {
     },
 }
 
+#[derive(Subcommand)]
+enum DeadLetters {
+    /// Show them, the oldest failure first
+    List {
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
+    /// Have the consumer try an event again
+    Retry { id: Uuid },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
 /// The root future stays on the main thread, which starts PostgreSQL: the kernel ends a child with the *thread*
 /// that started it (`PR_SET_PDEATHSIG`), and this one lives as long as the process.
 fn main() -> ExitCode {
@@ -106,7 +141,7 @@ fn main() -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(run(command, env_file)));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nothing is left to do when stderr is gone.
             let _ = writeln!(io::stderr(), "error: {error:#}");
@@ -115,7 +150,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let mut environment = Environment::of_process();
     if let Some(path) = env_file {
         environment = environment.overlaid_with(&Environment::read_file(&path)?);
@@ -124,23 +159,74 @@ async fn run(command: Command, env_file: Option<PathBuf>) -> anyhow::Result<()> 
     match command {
         Command::Standalone { data, listen, s3_listen } => {
             let options = standalone::Options { data, listen, s3_listen };
-            standalone::run(options, environment, stop_signal()?).await
+            standalone::run(options, environment, stop_signal()?).await?;
         }
         Command::Serve { roles } => {
-            serve::run(Config::from_env(&environment)?, roles.into_iter().collect(), stop_signal()?).await
+            serve::run(Config::from_env(&environment)?, roles.into_iter().collect(), stop_signal()?).await?;
         }
-        Command::Migrate => migrate::run(&DatabaseUrl::migrations(&environment)?).await,
+        Command::Migrate => migrate::run(&DatabaseUrl::migrations(&environment)?).await?,
         Command::SetupLink => {
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
             let link = setup::new_link(&app).await?;
-            print(link.as_deref().unwrap_or("the vault has an administrator: no setup link is needed"))
+            print(link.as_deref().unwrap_or("the vault has an administrator: no setup link is needed"))?;
+        }
+        Command::Projections(command) => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            return read_models::run(command, &app).await;
         }
         Command::Users(Users::Create { email, role }) => {
             let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
             let password = create_user(&app, &email, role).await?;
-            print(&format!("temporary password, good for 24 hours: {}", password.expose()))
+            print(&format!("temporary password, good for 24 hours: {}", password.expose()))?;
+        }
+        Command::DeadLetters(command) => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            dead_letters(&app, command).await?;
+        }
+        Command::Doctor { after_restore: true } => after_restore(&environment).await?,
+        Command::Doctor { after_restore: false } => {
+            let app = App::build(Config::from_env(&environment)?, CancellationToken::new()).await?;
+            let findings = doctor::check(&app).await?;
+            findings.iter().try_for_each(|finding| print(&finding.to_string()))?;
+            return Ok(ExitCode::from(u8::from(findings.iter().any(|finding| finding.remedy.is_some()))));
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn dead_letters(app: &App, command: DeadLetters) -> anyhow::Result<()> {
+    let pool = app.store.pool();
+    match command {
+        DeadLetters::List { format } => {
+            let letters = letters::list(pool, None, i64::MAX).await?;
+            match format {
+                Format::Json => print(&serde_json::to_string_pretty(&letters)?),
+                Format::Table => letters.iter().try_for_each(|letter| print(&letter.to_string())),
+            }
+        }
+        DeadLetters::Retry { id } => match letters::retry(pool, id).await? {
+            Some(letter) => print(&format!("{} tries position {} again", letter.consumer, letter.position)),
+            None => anyhow::bail!("there is no dead letter {id}\nwhat to do: docuvault dead-letters list"),
+        },
+    }
+}
+
+async fn after_restore(environment: &Environment) -> anyhow::Result<()> {
+    let mut config = Config::from_env(environment)?;
+    config.database = DatabaseUrl::migrations(environment)?;
+    let app = App::build(config, CancellationToken::new()).await?;
+    let restored = doctor::after_restore(&app.store, app.config.nats.as_ref()).await?;
+    match restored.position {
+        Some(position) => {
+            print(&format!("position {position} records the restore; lineage {}", restored.lineage))?
+        }
+        None => print(&format!("the log records the restore already; lineage {}", restored.lineage))?,
+    }
+    print(if restored.purged {
+        "NATS is purged; the relay fills it again"
+    } else {
+        "NATS is not reached; the relay purges and fills it when it is back"
+    })
 }
 
 fn print(line: &str) -> anyhow::Result<()> {

@@ -27,37 +27,50 @@ pub enum ProcessRole {
 
 /// The roles of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProcessRoles(BTreeSet<ProcessRole>);
+pub struct ProcessRoles {
+    roles: BTreeSet<ProcessRole>,
+    alone: bool,
+}
 
 impl ProcessRoles {
     pub fn all() -> Self {
-        Self(ProcessRole::value_variants().iter().copied().collect())
+        ProcessRole::value_variants().iter().copied().collect()
+    }
+
+    /// Of a process beside which no other can be at work on its database.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    pub const fn are_alone(&self) -> bool {
+        self.alone
     }
 
     pub fn has(&self, role: ProcessRole) -> bool {
-        self.0.contains(&role)
+        self.roles.contains(&role)
     }
 
     /// Whether one of them runs the consumer of this name.
     pub fn run_consumer(&self, name: &str) -> bool {
-        self.0.iter().any(|role| role.consumer() == Some(name))
+        self.roles.iter().any(|role| role.consumer() == Some(name))
     }
 
     /// Whether any of them talks to NATS.
     pub fn need_nats(&self) -> bool {
-        self.has(ProcessRole::Relay) || self.0.iter().any(|role| role.consumer().is_some())
+        self.has(ProcessRole::Relay) || self.roles.iter().any(|role| role.consumer().is_some())
     }
 }
 
 impl FromIterator<ProcessRole> for ProcessRoles {
     fn from_iter<I: IntoIterator<Item = ProcessRole>>(roles: I) -> Self {
-        Self(roles.into_iter().collect())
+        Self { roles: roles.into_iter().collect(), alone: false }
     }
 }
 
 impl std::fmt::Display for ProcessRoles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        let names: Vec<_> = self.roles.iter().map(ToString::to_string).collect();
         f.write_str(&names.join(", "))
     }
 }

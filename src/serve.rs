@@ -32,15 +32,14 @@ pub async fn run(config: Config, roles: ProcessRoles, shutdown: CancellationToke
     };
     let sockets =
         Sockets { api, metrics: bind(config.http.metrics_listen, "DOCUVAULT_METRICS_LISTEN").await? };
-    with_sockets(config, roles, sockets, false, shutdown).await
+    with_sockets(config, roles, sockets, shutdown).await
 }
 
-/// Runs the roles and serves their figures until `shutdown`; says when they are ready. `alone`: see [`worker::run`].
+/// Runs the roles and serves their figures until `shutdown`; says when they are ready.
 pub(crate) async fn with_sockets(
     config: Config,
     roles: ProcessRoles,
     sockets: Sockets,
-    alone: bool,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let figures = install_metrics()?;
@@ -54,7 +53,7 @@ pub(crate) async fn with_sockets(
         }
         Ok(())
     };
-    tokio::try_join!(worker::run(config, roles, alone, sockets, figures, shutdown, ready), announced)?;
+    tokio::try_join!(worker::run(config, roles, sockets, figures, shutdown, ready), announced)?;
     Ok(())
 }
 

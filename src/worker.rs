@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Subscriptions;
 use tokio::sync::oneshot;
@@ -21,12 +22,10 @@ use crate::{consumers, http, processes, relay};
 /// How long the roles get to finish what they are at.
 const STOP_TIME: Duration = Duration::from_secs(15);
 
-/// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered. `alone`:
-/// no other process can be at work on this database.
+/// Runs every role until `shutdown`, then drains and returns. `ready` is told once requests are answered.
 pub(crate) async fn run(
     config: Config,
     roles: ProcessRoles,
-    alone: bool,
     sockets: Sockets,
     figures: PrometheusHandle,
     shutdown: CancellationToken,
@@ -39,7 +38,7 @@ pub(crate) async fn run(
         "metrics",
         serve_metrics(sockets.metrics, figures, http::health_routes(&app), tasks.stop.clone()),
     );
-    tasks.start_subscribers(&app, &roles, alone);
+    tasks.start_subscribers(&app, &roles);
     if let Some(socket) = sockets.api {
         tasks.start("api", http::serve(socket, http::router(&app), tasks.stop.clone()));
         setup::announce_link(&app).await?;
@@ -60,37 +59,30 @@ impl Tasks {
         self.tasks.spawn(async move { (name, task.await) });
     }
 
-    /// As [`Self::start`], for what cannot fail.
-    fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.start(name, async {
-            task.await;
-            Ok(())
-        });
-    }
-
-    fn start_subscribers(&mut self, app: &Arc<App>, roles: &ProcessRoles, alone: bool) {
+    fn start_subscribers(&mut self, app: &Arc<App>, roles: &ProcessRoles) {
         let (store, stop) = (app.store.clone(), self.stop.clone());
+        self.start("lag", projections::observe(store.pool().clone(), stop.clone()).map(Ok));
         let head = store.watch(stop.clone());
-        self.run("lag", projections::observe(store.pool().clone(), stop.clone()));
-        let subscriptions = Subscriptions { head: head.clone(), store: store.clone(), alone };
+        let subscriptions = Subscriptions { store: store.clone(), head, alone: roles.are_alone() };
         if roles.has(ProcessRole::Projector) {
-            for projection in projections::all() {
-                let (name, stop) = (projection.name(), stop.clone());
-                self.run(name, subscriptions.clone().project(projection, stop));
+            for projection in projections::all().into_iter().filter(|one| one.serves_requests()) {
+                let name = projection.name();
+                self.start(name, subscriptions.clone().project(projection, stop.clone()).map(Ok));
             }
-            self.run("rebuilds", subscriptions.clone().carry_on_rebuilds(projections::all(), stop.clone()));
+            let rebuilds = subscriptions.clone().carry_on_rebuilds(projections::all(), stop.clone());
+            self.start("rebuilds", rebuilds.map(Ok));
         }
         if roles.has(ProcessRole::Sweeper) {
             let (blobs, freshness) = (app.blobs.clone(), app.freshness.clone());
-            let parts = processes::Parts { subscriptions, blobs, freshness };
+            let parts = processes::Parts { subscriptions: subscriptions.clone(), blobs, freshness };
             for (name, run) in processes::all(&parts, &stop) {
-                self.run(name, run);
+                self.start(name, run.map(Ok));
             }
         }
         let Some(nats) = &app.config.nats else { return };
         if roles.has(ProcessRole::Relay) {
             let durables = consumers::durables(app);
-            self.start(relay::NAME, relay::run(store.clone(), head, nats.clone(), durables, stop.clone()));
+            self.start(relay::NAME, relay::run(subscriptions, nats.clone(), durables, stop.clone()));
         }
         for consumer in consumers::all(app) {
             if roles.run_consumer(consumer.name()) {

@@ -4,6 +4,7 @@ use cqrs_es::persist::{EventUpcaster, SemanticVersion, SerializedEvent};
 use cqrs_es::{Aggregate, DomainEvent};
 
 use crate::access::{self, AccessEvent};
+use crate::log::{self, LogEvent};
 use crate::{Document, DocumentEvent, Quota, QuotaEvent, User, UserEvent};
 
 /// One event of the log, decoded.
@@ -13,6 +14,7 @@ pub enum Event {
     User(UserEvent),
     Quota(QuotaEvent),
     Access(AccessEvent),
+    Log(LogEvent),
 }
 
 /// A stored event that this release cannot read: written by a newer one, or not by DocuVault.
@@ -45,6 +47,7 @@ impl Event {
             User::TYPE => Self::decode_as(stored, upcasters).map(Self::User),
             Quota::TYPE => Self::decode_as(stored, upcasters).map(Self::Quota),
             access::TYPE => Self::decode_as(stored, upcasters).map(Self::Access),
+            log::TYPE => Self::decode_as(stored, upcasters).map(Self::Log),
             _ => Err(DecodeError::UnknownAggregate(stored.aggregate_type)),
         }
     }

@@ -6,7 +6,9 @@ mod golden;
 
 use std::collections::BTreeSet;
 
-use aggregates::{AccessEvent, DecodeError, DocumentEvent, Event, QuotaEvent, UserEvent, upcasters};
+use aggregates::{
+    AccessEvent, DecodeError, DocumentEvent, Event, LogEvent, QuotaEvent, UserEvent, upcasters,
+};
 use cqrs_es::persist::{EventUpcaster, SemanticVersionEventUpcaster};
 use golden::{golden_files, rewrite_personal, stored, to_json, variant_names};
 use serde_json::{Value, json};
@@ -56,6 +58,7 @@ fn every_event_has_a_golden_file_of_its_current_version_and_a_name_of_its_own() 
         variant_names::<UserEvent>(),
         variant_names::<QuotaEvent>(),
         variant_names::<AccessEvent>(),
+        variant_names::<LogEvent>(),
     ]
     .concat();
     let names: BTreeSet<_> = types.iter().map(|name| (*name).to_owned()).collect();

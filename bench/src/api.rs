@@ -4,18 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregates::{Document, DocumentCommand, Quota, QuotaCommand, UserId};
+use aggregates::UserId;
 use anyhow::{Context, ensure};
 use event_store::{Clock, EventStore, Keyring, MasterKeys};
-use futures::{FutureExt, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::drive::closed_loop;
 use crate::fixture;
-use crate::ours::{self, Failed};
 use crate::report::{Report, progress};
+use crate::seed;
 use crate::vault::Vault;
 
 const CONNECTIONS: usize = 32;
@@ -96,35 +95,8 @@ async fn seed(vault: &Vault, documents: u32) -> anyhow::Result<i64> {
     let keyring = Keyring::open(pool.clone(), MasterKeys::read(&vault.master_key()?)?).await?;
     let store = EventStore::new(pool, keyring, Clock::system());
     let owner: UserId = vault.user_id.parse()?;
-    futures::stream::iter(0..documents)
-        .map(|n| document(&store, owner, u64::from(n)))
-        .buffer_unordered(64)
-        .try_collect::<()>()
-        .await?;
+    seed::documents(&store, &[owner], documents).await?;
     Ok(store.head().await?)
-}
-
-async fn document(store: &EventStore, owner: UserId, n: u64) -> anyhow::Result<()> {
-    let (id, clock) = (store.clock().new_id(), store.clock());
-    let mut request = fixture::request(owner, clock)?;
-    request.name = fixture::name(owner, n)?;
-    let (upload_id, bytes, now) = (request.upload_id, request.size, clock.now());
-    store
-        .execute(ours::context(store, owner), move |unit| {
-            let request = request.clone();
-            async move {
-                let mut document = unit.load::<Document>(id).await?;
-                unit.handle(&mut document, DocumentCommand::RequestUpload(request)).await?;
-                unit.handle(&mut document, DocumentCommand::CompleteUpload { now }).await?;
-                let mut quota = unit.load::<Quota>(owner.0).await?;
-                unit.handle(&mut quota, QuotaCommand::Reserve { upload_id, bytes }).await?;
-                unit.handle(&mut quota, QuotaCommand::Commit { upload_id }).await?;
-                Ok::<_, Failed>(())
-            }
-            .boxed()
-        })
-        .await?;
-    Ok(())
 }
 
 /// The cursor nine tenths down the list.

@@ -6,10 +6,13 @@
 mod api;
 mod drive;
 mod fixture;
+mod long_stream;
 mod ours;
 mod raw;
 mod report;
+mod seed;
 mod stock;
+mod timing;
 mod vault;
 
 use std::path::PathBuf;
@@ -44,7 +47,10 @@ struct Options {
     /// Documents of the user whose listing is measured.
     #[arg(long, default_value_t = 100_000)]
     documents: u32,
-    /// Only cells whose name contains this, such as `append`, `load`, `hot` or `api`.
+    /// Refused logins timed with an account, and as many without.
+    #[arg(long, default_value_t = 1_000)]
+    samples: usize,
+    /// Only cells whose name contains this, such as `append`, `load`, `hot`, `timing` or `api`.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -65,6 +71,14 @@ async fn main() -> anyhow::Result<()> {
                 report.add(&cell, "docuvault", ours::append(&server, concurrency, secs).await?);
             }
         }
+        if "append beside idle 32".contains(&options.only) {
+            report.add("append beside idle 32", "raw", raw::append(&server, 32, secs).await?);
+            report.add(
+                "append beside idle 32",
+                "docuvault",
+                ours::append_beside_idle(&server, 32, secs).await?,
+            );
+        }
         for concurrency in [8, 32] {
             let cell = format!("load-decide-append {concurrency}");
             if cell.contains(&options.only) {
@@ -78,12 +92,19 @@ async fn main() -> anyhow::Result<()> {
             report.add("hot stream 16", "postgres-es", stock::hot(&server, 16, secs).await?);
             report.add("hot stream 16", "docuvault", ours::hot(&server, 16, secs).await?);
         }
+        if "load long stream".contains(&options.only) {
+            let measured = long_stream::load(&server, secs, &mut report).await?;
+            report.add("load long stream", "docuvault", measured);
+        }
+    }
+    let binary = match options.docuvault {
+        Some(path) => path,
+        None => std::env::current_exe()?.parent().context("no directory")?.join("docuvault"),
+    };
+    if "timing".contains(&options.only) {
+        timing::run(&binary, options.samples, &mut report).await?;
     }
     if "api".contains(&options.only) {
-        let binary = match options.docuvault {
-            Some(path) => path,
-            None => std::env::current_exe()?.parent().context("no directory")?.join("docuvault"),
-        };
         api::run(&binary, options.documents, secs, &mut report).await?;
     }
     report.print();

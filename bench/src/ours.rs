@@ -27,7 +27,7 @@ pub(crate) enum Failed {
 
 pub(crate) struct Ours {
     pub store: EventStore,
-    owners: Vec<UserId>,
+    pub owners: Vec<UserId>,
 }
 
 /// A migrated database with `OWNERS` owners who have keys.
@@ -38,20 +38,16 @@ pub(crate) async fn open(server: &Server, concurrency: usize) -> anyhow::Result<
     let pool = fixture::pool(server.app("bench_docuvault"), concurrency.clamp(4, 32)).await?;
     let keyring = Keyring::open(pool.clone(), MasterKeys::parse(&master_key())?).await?;
     let clock = Clock::system();
-    let mut owners = Vec::with_capacity(OWNERS);
-    for _ in 0..OWNERS {
-        let key = keyring.new_user_key(UserId(clock.new_id()), clock.new_id())?;
-        sqlx::query(
-            "INSERT INTO user_keys (user_id, key_id, master_version, wrapped) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(key.user_id.0)
-        .bind(key.key_id)
-        .bind(key.master_version)
-        .bind(&key.wrapped)
+    let keys = (0..OWNERS).map(|_| keyring.new_user_key(UserId(clock.new_id()), clock.new_id()));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    sqlx::query("INSERT INTO user_keys (user_id, key_id, master_version, wrapped) SELECT * FROM unnest($1, $2, $3, $4)")
+        .bind(keys.iter().map(|key| key.user_id.0).collect::<Vec<Uuid>>())
+        .bind(keys.iter().map(|key| key.key_id).collect::<Vec<Uuid>>())
+        .bind(keys.iter().map(|key| key.master_version).collect::<Vec<i32>>())
+        .bind(keys.iter().map(|key| key.wrapped.clone()).collect::<Vec<Vec<u8>>>())
         .execute(&pool)
         .await?;
-        owners.push(key.user_id);
-    }
+    let owners = keys.iter().map(|key| key.user_id).collect();
     sqlx::raw_sql("CHECKPOINT").execute(&owner).await.ok();
     Ok(Ours { store: EventStore::new(pool, keyring, clock), owners })
 }
@@ -103,7 +99,25 @@ async fn send(
 
 /// New streams, one event each.
 pub(crate) async fn append(server: &Server, concurrency: usize, secs: Duration) -> anyhow::Result<Measured> {
-    let ours = Arc::new(open(server, concurrency).await?);
+    append_on(open(server, concurrency).await?, concurrency, secs).await
+}
+
+/// The same while another session sits idle in a transaction, so that no dead row can be removed (fault F12).
+pub(crate) async fn append_beside_idle(
+    server: &Server,
+    concurrency: usize,
+    secs: Duration,
+) -> anyhow::Result<Measured> {
+    let ours = open(server, concurrency).await?;
+    let mut idle = ours.store.pool().begin().await?;
+    sqlx::query("INSERT INTO email_claims VALUES ('idle', gen_random_uuid())").execute(&mut *idle).await?;
+    let measured = append_on(ours, concurrency, secs).await?;
+    idle.rollback().await?;
+    Ok(measured)
+}
+
+async fn append_on(ours: Ours, concurrency: usize, secs: Duration) -> anyhow::Result<Measured> {
+    let ours = Arc::new(ours);
     closed_loop(concurrency, secs, move |worker, n| {
         let ours = Arc::clone(&ours);
         async move {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-const EMAIL: &str = "bench@example.org";
+pub(crate) const EMAIL: &str = "bench@example.org";
 const PASSWORD: &str = "a-long-benchmark-passphrase";
 
 pub(crate) struct Vault {

@@ -13,7 +13,9 @@ use rand::RngExt;
 use serde_json::Value;
 
 use crate::append::Answer;
+use crate::snapshot::Snapshot;
 use crate::statement::{self, Statement};
+use crate::unit::Footing;
 use crate::{CommandKey, EventStore, ExecuteError, SealError, StoreError, Unit};
 
 /// Tries of a command against other processes that keep winning.
@@ -107,6 +109,7 @@ impl EventStore {
                 }
             };
             if let Ok(Answer::Appended(first)) = answer {
+                self.keep_snapshots(context.owner_id, footing);
                 return Ok(Executed { value, position: Some(first + count - 1) });
             }
             self.forget(&footing);
@@ -120,6 +123,15 @@ impl EventStore {
             tokio::time::sleep(jitter(attempt)).await;
         }
         Err(ExecuteError::Contention)
+    }
+
+    fn keep_snapshots(&self, owner: UserId, footing: Vec<Footing>) {
+        for Footing { stream, after, snapshot, .. } in footing {
+            if let Some((state, event_id)) = snapshot.zip(after.event_id) {
+                let sequence = after.sequence;
+                self.snapshots().offer(Snapshot { stream, sequence, event_id, owner, state });
+            }
+        }
     }
 
     /// Decides on cached state if it may; a refusal or a no-op counts only on state that has committed.

@@ -1,25 +1,28 @@
 //! Group commit: appends are serialized by the gate anyway, so those that wait share one statement and one fsync.
 //!
-//! One batch is under way at a time; what arrives meanwhile makes the next. Alone, an append leaves at once.
+//! While a batch commits, the next one is gathered; once it is as large it is sent ahead, over a second connection, to
+//! stand at the gate. Which of the two the gate lets in first is not ours to say, so no batch is sent beside one that
+//! has a stream in common with it: whatever was decided on the state after an append follows that append. Alone, an
+//! append leaves at once.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
-use metrics::{counter, histogram};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
 
 use crate::StoreError;
-use crate::append::{self, Answer, Append, MAX_BYTES, MAX_EVENTS};
+use crate::append::{Answer, Append, MAX_BYTES, MAX_EVENTS};
+use crate::lane::Lane;
 
 /// Appends waiting at most; further commands wait for a place.
 const QUEUE: usize = 1024;
-/// How long an append whose outcome is unknown is tried again before the caller is told so.
-pub(crate) const UNKNOWN_FOR: Duration = Duration::from_secs(20);
-const RECONNECT_AFTER: Duration = Duration::from_millis(50);
+/// Batches under way at once: one commits, one stands at the gate.
+const LANES: usize = 2;
 
-type Reply = oneshot::Sender<Result<Answer, StoreError>>;
+pub(crate) type Reply = oneshot::Sender<Result<Answer, StoreError>>;
 
 enum Message {
     Append(Append, Reply),
@@ -41,13 +44,14 @@ impl Enqueued {
 }
 
 impl GroupCommit {
-    pub(crate) fn start(options: PgConnectOptions) -> Self {
+    pub(crate) fn start(options: &PgConnectOptions) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(Batcher { options, connection: None, receiver }.run());
+        let lanes = (0..LANES).map(|_| Lane::new(options.clone())).collect();
+        tokio::spawn(Batcher::new(receiver, lanes).run());
         Self(sender)
     }
 
-    /// Takes a place in the queue: appends go through the door in the order of these calls.
+    /// Takes a place in the queue: of two appends to one stream, that of the earlier call goes through the door first.
     pub(crate) async fn enqueue(&self, append: Append) -> Result<Enqueued, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Message::Append(append, reply)).await.map_err(|_| StoreError::Closed)?;
@@ -62,130 +66,130 @@ impl GroupCommit {
     }
 }
 
+/// Appends that will share a statement.
+#[derive(Default)]
+struct Batch {
+    appends: Vec<(Append, Reply)>,
+    events: usize,
+    bytes: usize,
+    /// Hashes of its streams; two streams with the same hash only wait for each other.
+    streams: Vec<u64>,
+}
+
+/// A batch has been answered: what it used is free again.
+struct Done {
+    lane: Lane,
+    events: usize,
+    streams: Vec<u64>,
+}
+
 struct Batcher {
-    options: PgConnectOptions,
-    connection: Option<PgConnection>,
     receiver: mpsc::Receiver<Message>,
+    next: Batch,
+    /// What cannot join `next`; everything after it waits.
+    held: Option<Message>,
+    closed: bool,
+    idle: Vec<Lane>,
+    under_way: FuturesUnordered<BoxFuture<'static, Done>>,
+    events_under_way: usize,
+    streams_under_way: HashSet<u64>,
+    hasher: RandomState,
 }
 
 impl Batcher {
+    fn new(receiver: mpsc::Receiver<Message>, idle: Vec<Lane>) -> Self {
+        Self {
+            receiver,
+            next: Batch::default(),
+            held: None,
+            closed: false,
+            idle,
+            under_way: FuturesUnordered::new(),
+            events_under_way: 0,
+            streams_under_way: HashSet::new(),
+            hasher: RandomState::new(),
+        }
+    }
+
     async fn run(mut self) {
-        let mut next = None;
-        while let Some(message) = match next.take() {
-            Some(message) => Some(message),
-            None => self.receiver.recv().await,
-        } {
-            match message {
-                Message::Barrier(reply) => drop(reply.send(())),
-                Message::Append(append, reply) => next = self.gather(append, reply).await,
+        loop {
+            self.gather();
+            if self.is_due() {
+                self.send();
             }
-        }
-    }
-
-    /// Sends `first` and all that fit with it; answers them; returns the message that did not fit.
-    async fn gather(&mut self, first: Append, reply: Reply) -> Option<Message> {
-        let (mut events, mut bytes) = (first.events.len(), first.bytes());
-        let mut batch = vec![(first, reply)];
-        let mut left_over = None;
-        while let Ok(message) = self.receiver.try_recv() {
-            match message {
-                Message::Append(append, reply)
-                    if events + append.events.len() <= MAX_EVENTS && bytes + append.bytes() <= MAX_BYTES =>
-                {
-                    events += append.events.len();
-                    bytes += append.bytes();
-                    batch.push((append, reply));
-                }
-                message => {
-                    left_over = Some(message);
-                    break;
-                }
-            }
-        }
-        #[expect(clippy::cast_precision_loss, reason = "at most 256")]
-        histogram!("docuvault_append_batch_events").record(events as f64);
-        let started = Instant::now();
-        self.commit(batch).await;
-        histogram!("docuvault_append_seconds").record(started.elapsed().as_secs_f64());
-        left_over
-    }
-
-    async fn commit(&mut self, batch: Vec<(Append, Reply)>) {
-        let give_up = Instant::now() + UNKNOWN_FOR;
-        let appends: Vec<&Append> = batch.iter().map(|(append, _)| append).collect();
-        let mut retrying = false;
-        let answers = match self.send(&appends, &mut retrying, give_up).await {
-            Ok(answers) => answers.into_iter().map(Ok).collect(),
-            // The whole batch was refused; one by one, only the culprit is.
-            Err(StoreError::Database(_)) if batch.len() > 1 => {
-                let mut answers = Vec::with_capacity(appends.len());
-                for append in &appends {
-                    let answer = self.send(&[append], &mut retrying, give_up).await;
-                    answers.push(answer.map(|answers| answers[0]));
-                }
-                answers
-            }
-            Err(error) => vec![Err(error)],
-        };
-        let mut answers = answers.into_iter();
-        for (_, reply) in batch {
-            let answer = answers.next().unwrap_or(Err(StoreError::Unknown));
-            if matches!(answer, Ok(Answer::Conflict)) {
-                counter!("docuvault_append_conflicts_total").increment(1);
-            }
-            // Nobody waits any more: the answer stands all the same.
-            drop(reply.send(answer));
-        }
-    }
-
-    /// Through the door, again while the outcome is unknown: `retrying`, the door recognizes what it already holds.
-    async fn send(
-        &mut self,
-        batch: &[&Append],
-        retrying: &mut bool,
-        give_up: Instant,
-    ) -> Result<Vec<Answer>, StoreError> {
-        while let Ok(outcome) = timeout_at(give_up, self.attempt(batch, *retrying)).await {
-            match outcome {
-                Ok(answers) => return Ok(answers),
-                // Refused now, but an earlier try may have been taken.
-                Err(error) if is_definite(&error) && *retrying && batch.len() == 1 => {
-                    tracing::warn!(%error, "the outcome of an append stays unknown");
-                    return Err(StoreError::Unknown);
-                }
-                Err(error) if is_definite(&error) => return Err(error.into()),
-                Err(error) => {
-                    if !*retrying {
-                        tracing::warn!(%error, appends = batch.len(), "the outcome of an append is unknown; asking again");
+            tokio::select! {
+                biased;
+                Some(done) = self.under_way.next() => {
+                    self.idle.push(done.lane);
+                    self.events_under_way -= done.events;
+                    for stream in done.streams {
+                        self.streams_under_way.remove(&stream);
                     }
-                    *retrying = true;
-                    self.connection = None;
-                    tokio::time::sleep(RECONNECT_AFTER).await;
                 }
+                message = self.receiver.recv(), if self.held.is_none() && !self.closed => match message {
+                    Some(message) => self.take(message),
+                    None => self.closed = true,
+                },
+                else => return,
             }
         }
-        self.connection = None;
-        *retrying = true;
-        Err(StoreError::Unknown)
     }
 
-    async fn attempt(&mut self, batch: &[&Append], retrying: bool) -> Result<Vec<Answer>, sqlx::Error> {
-        let connection = match self.connection.take() {
-            Some(connection) => self.connection.insert(connection),
-            // Whatever keeps us out may pass, and says nothing about an earlier try.
-            None => self.connection.insert(self.options.connect().await.map_err(std::io::Error::other)?),
-        };
-        append::send(connection, batch, retrying).await
+    /// Takes what waits already.
+    fn gather(&mut self) {
+        while let Some(message) = self.held.take().or_else(|| self.receiver.try_recv().ok()) {
+            self.take(message);
+            if self.held.is_some() {
+                return;
+            }
+        }
     }
-}
 
-/// The server refused before it committed. Anything else — a cut connection, a server going down — may have committed.
-pub(crate) fn is_definite(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            !["08", "57P", "58"].iter().any(|class| code.starts_with(class)) && code != "40003"
-        }),
-        sqlx::Error::Encode(_) | sqlx::Error::RowNotFound => true,
-        _ => false,
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Barrier(reply) if self.next.appends.is_empty() && self.under_way.is_empty() => {
+                // Nobody waits any more: nothing is lost.
+                let _ = reply.send(());
+            }
+            Message::Append(append, reply) => {
+                let (events, bytes) =
+                    (self.next.events + append.events.len(), self.next.bytes + append.bytes());
+                let streams = self.streams(&append);
+                let fits = self.next.appends.is_empty() || (events <= MAX_EVENTS && bytes <= MAX_BYTES);
+                if !fits || streams.iter().any(|stream| self.streams_under_way.contains(stream)) {
+                    self.held = Some(Message::Append(append, reply));
+                    return;
+                }
+                self.next.appends.push((append, reply));
+                self.next.events = events;
+                self.next.bytes = bytes;
+                self.next.streams.extend(streams);
+            }
+            barrier @ Message::Barrier(_) => self.held = Some(barrier),
+        }
+    }
+
+    fn streams(&self, append: &Append) -> Vec<u64> {
+        let expected = append.expected.iter().map(|(stream, _)| stream);
+        expected
+            .chain(append.events.iter().map(|event| &event.stream))
+            .map(|id| self.hasher.hash_one(id))
+            .collect()
+    }
+
+    /// The batch goes when it is first in line, or large enough not to waste the turn after the one under way.
+    fn is_due(&self) -> bool {
+        !self.next.appends.is_empty() && !self.idle.is_empty() && self.next.events >= self.events_under_way
+    }
+
+    fn send(&mut self) {
+        let Some(mut lane) = self.idle.pop() else { return };
+        let Batch { appends, events, streams, .. } = std::mem::take(&mut self.next);
+        self.events_under_way += events;
+        self.streams_under_way.extend(&streams);
+        self.under_way.push(Box::pin(async move {
+            lane.commit(appends, events).await;
+            Done { lane, events, streams }
+        }));
     }
 }

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::{EventStore, StoreError};
 
-/// How long outcomes are kept.
-const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+/// How long outcomes are kept: a day, and another one because the clock of the process that forgets them may be ahead.
+const KEPT_FOR: TimeDelta = TimeDelta::hours(48);
 
 /// An idempotency key in its scope.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl EventStore {
         }
     }
 
-    /// Forgets outcomes older than 24 hours. Returns how many.
+    /// Forgets outcomes that nobody may repeat any more. Returns how many.
     pub async fn forget_outcomes(&self) -> Result<u64, StoreError> {
         let before = self.clock().now() - KEPT_FOR;
         let query = sqlx::query!("DELETE FROM command_outcomes WHERE recorded_at < $1", before);

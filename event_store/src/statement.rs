@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::append::{Answer, Append};
 use crate::execute::jitter;
-use crate::group_commit::{UNKNOWN_FOR, is_definite};
+use crate::lane::{UNKNOWN_FOR, is_definite};
 use crate::{EventStore, StoreError};
 
 /// Sends an append and its side rows as one statement that calls `append_or_fail` with the given JSON. `None`: the

@@ -14,6 +14,7 @@ use crate::append::{Head, StreamId};
 use crate::cache::StateCache;
 use crate::group_commit::GroupCommit;
 use crate::idempotency::Claims;
+use crate::snapshot::SnapshotWriter;
 use crate::unit::Footing;
 use crate::{Clock, Keyring, LogHead, watch};
 
@@ -29,6 +30,7 @@ struct Inner {
     keyring: Keyring,
     clock: Clock,
     commits: GroupCommit,
+    snapshots: SnapshotWriter,
     states: StateCache,
     claims: Arc<Claims>,
     turns: Vec<Mutex<()>>,
@@ -44,13 +46,15 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
 impl EventStore {
     /// A store over a migrated database. `pool` connects as `docuvault_app`.
     pub fn new(pool: PgPool, keyring: Keyring, clock: Clock) -> Self {
-        let commits = GroupCommit::start(pool.connect_options().as_ref().clone());
+        let commits = GroupCommit::start(&pool.connect_options());
+        let snapshots = SnapshotWriter::start(pool.clone(), keyring.clone());
         let turns = std::iter::repeat_with(|| Mutex::new(())).take(TURNS).collect();
         Self(Arc::new(Inner {
             pool,
             keyring,
             clock,
             commits,
+            snapshots,
             states: StateCache::new(),
             claims: Arc::default(),
             turns,
@@ -78,6 +82,10 @@ impl EventStore {
 
     pub(crate) fn commits(&self) -> &GroupCommit {
         &self.0.commits
+    }
+
+    pub(crate) fn snapshots(&self) -> &SnapshotWriter {
+        &self.0.snapshots
     }
 
     pub(crate) fn claims(&self) -> &Arc<Claims> {

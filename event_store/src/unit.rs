@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use aggregates::log::{self, LogEvent};
 use aggregates::{AccessEvent, Metadata, Part, UserId, access};
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::append::{Append, Head, NewEvent, StreamId};
 use crate::idempotency::OutcomeRow;
 use crate::seal::{self, Keys};
+use crate::snapshot;
 use crate::{Context, EventStore, Loaded, NewUserKey, SealError, StoreError};
 
 /// What a decision loads and causes. Made by [`EventStore::execute`]; all of it is appended together.
@@ -33,6 +35,8 @@ struct Stream {
     expected: Head,
     written: i64,
     state: Option<Box<dyn Any + Send + Sync>>,
+    /// The state in a form to keep beside the log, when the append makes it due.
+    snapshot: Option<Value>,
 }
 
 struct PendingEvent {
@@ -48,6 +52,7 @@ pub(crate) struct Footing {
     pub(crate) before: Head,
     pub(crate) after: Head,
     pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
+    pub(crate) snapshot: Option<Value>,
 }
 
 impl Unit {
@@ -100,7 +105,7 @@ impl Unit {
     }
 
     fn take<A>(&mut self, id: StreamId, state: A, expected: Head) -> Loaded<A> {
-        self.streams.push(Stream { id, expected, written: 0, state: None });
+        self.streams.push(Stream { id, expected, written: 0, state: None, snapshot: None });
         Loaded { index: self.streams.len() - 1, state }
     }
 
@@ -129,6 +134,10 @@ impl Unit {
             self.events.push(PendingEvent::new(stream.id.clone(), event)?);
         }
         stream.state = Some(Box::new(aggregate.state.clone()));
+        let before = stream.expected.sequence;
+        if snapshot::is_due(A::TYPE, before, before + stream.written) {
+            stream.snapshot = Some(serde_json::to_value(&aggregate.state).map_err(StoreError::from)?);
+        }
         Ok(events.len())
     }
 
@@ -136,6 +145,13 @@ impl Unit {
     pub fn record(&mut self, user: UserId, event: &AccessEvent) -> Result<(), StoreError> {
         let aggregate_id = access::stream_id(user, self.context.metadata.occurred_at);
         let stream = StreamId { aggregate_type: access::TYPE, aggregate_id };
+        self.events.push(PendingEvent::new(stream, event)?);
+        Ok(())
+    }
+
+    /// Adds a fact about the log itself to its stream: a blind append.
+    pub fn record_of_log(&mut self, event: &LogEvent) -> Result<(), StoreError> {
+        let stream = StreamId { aggregate_type: log::TYPE, aggregate_id: log::TYPE.into() };
         self.events.push(PendingEvent::new(stream, event)?);
         Ok(())
     }
@@ -191,10 +207,10 @@ impl Unit {
 
 impl Stream {
     fn footing(self, events: &[NewEvent]) -> Footing {
-        let Self { id: stream, expected: before, written, state } = self;
+        let Self { id: stream, expected: before, written, state, snapshot } = self;
         let last = events.iter().rfind(|event| event.stream == stream).map(|event| event.event_id);
         let after = Head { sequence: before.sequence + written, event_id: last.or(before.event_id) };
-        Footing { stream, before, after, state }
+        Footing { stream, before, after, state, snapshot }
     }
 }
 

@@ -53,9 +53,20 @@ impl Checkpoint {
         Self::claim_generation(pool, name, ONLY, holder).await
     }
 
-    /// Takes the lease of one generation of a projection, if it is free and has not been retired.
+    /// Takes the lease of one generation of a projection, if it is free and has not been retired. One that would run for
+    /// longer than any does was taken before the database's clock was set back: it is free, too.
     pub async fn claim_generation(
         pool: &PgPool,
+        name: &'static str,
+        generation: i64,
+        holder: Holder,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        Self::claim_in(&mut *pool.acquire().await?, name, generation, holder).await
+    }
+
+    /// As [`Self::claim_generation`], in the caller's transaction.
+    pub(crate) async fn claim_in(
+        connection: &mut PgConnection,
         name: &'static str,
         generation: i64,
         holder: Holder,
@@ -64,16 +75,27 @@ impl Checkpoint {
             "UPDATE checkpoints
              SET epoch = epoch + 1, holder = $3, leased_until = clock_timestamp() + interval '5 seconds'
              WHERE name = $1 AND generation = $2
-               AND (holder IS NULL OR leased_until < clock_timestamp() OR holder = $3 OR $4)
+               AND (holder IS NULL OR holder = $3 OR $4
+                 OR leased_until NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 seconds')
              RETURNING position, epoch",
             name,
             generation,
             holder.id,
             holder.alone
         )
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await?;
         Ok(row.map(|row| Self { name, generation, position: row.position, epoch: row.epoch }))
+    }
+
+    /// How far one generation of a projection is; 0 when it is no more.
+    pub async fn standing(pool: &PgPool, name: &str, generation: i64) -> Result<i64, sqlx::Error> {
+        let position = sqlx::query_scalar!(
+            "SELECT position FROM checkpoints WHERE name = $1 AND generation = $2",
+            name,
+            generation
+        );
+        Ok(position.fetch_optional(pool).await?.unwrap_or(0))
     }
 
     pub const fn name(&self) -> &'static str {
@@ -134,7 +156,8 @@ impl Checkpoint {
     /// another leader has taken over.
     ///
     /// A process that is stopped amidst it loses the transaction after three seconds, and with it the locks on its
-    /// rows. The commit need not wait for the disk: should it be lost, so are the rows, and both are made again.
+    /// rows. The commit need not wait for the disk: should it be lost, so are the rows, and both are made again. Rows are
+    /// found by their keys, whatever the statistics of a table that is being filled say.
     pub async fn begin(&self, pool: &PgPool) -> Result<Option<Transaction<'static, Postgres>>, sqlx::Error> {
         let mut tx = pool.begin().await?;
         Ok(self.lock(&mut tx).await?.then_some(tx))
@@ -144,6 +167,7 @@ impl Checkpoint {
     pub(crate) async fn lock(&self, tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
         let locked = sqlx::query!(
             "SELECT set_config('synchronous_commit', 'off', true),
+                    set_config('enable_seqscan', 'off', true) AS by_key,
                     set_config('idle_in_transaction_session_timeout', '3000', true) AS timeout
              FROM checkpoints WHERE name = $1 AND generation = $2 AND position = $3 AND epoch = $4 FOR UPDATE",
             self.name,

@@ -2,6 +2,7 @@
 //! and a look at the checkpoints every second catches lost notifications.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -16,7 +17,11 @@ const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 
 /// How far the subscriptions of all processes have come. Cheap to clone.
 #[derive(Clone)]
-pub struct Freshness(watch::Receiver<Vec<Standing>>);
+pub struct Freshness {
+    standings: watch::Receiver<Vec<Standing>>,
+    /// Those that are waited for.
+    names: Arc<[&'static str]>,
+}
 
 struct Standing {
     name: &'static str,
@@ -38,20 +43,34 @@ impl Freshness {
                 tokio::time::sleep(RECONNECT_AFTER).await;
             }
         }));
-        Self(receiver)
+        Self { standings: receiver, names: names.into() }
+    }
+
+    /// The same watch, for some of what it follows.
+    #[must_use]
+    pub fn of(&self, names: &[&'static str]) -> Self {
+        Self { names: names.into(), ..self.clone() }
     }
 
     /// Waits until all have passed `position`, but not longer than `at_most`, and for none that is stopped or was
     /// more than two seconds behind before. Answers the names of those that are still behind.
     pub async fn wait(&self, position: i64, at_most: Duration) -> Vec<&'static str> {
-        let mut standings = self.0.clone();
+        let mut standings = self.standings.clone();
+        let waited_for = |one: &&Standing| self.names.contains(&one.name);
         let settled = |all: &Vec<Standing>| {
-            all.iter().all(|one| one.position >= position || one.position < one.excused_until)
+            all.iter()
+                .filter(waited_for)
+                .all(|one| one.position >= position || one.position < one.excused_until)
         };
         // Time is up, or the watch has ended: who is behind is answered either way.
         drop(timeout(at_most, standings.wait_for(settled)).await);
         let standings = standings.borrow();
-        standings.iter().filter(|one| one.position < position).map(|one| one.name).collect()
+        standings
+            .iter()
+            .filter(waited_for)
+            .filter(|one| one.position < position)
+            .map(|one| one.name)
+            .collect()
     }
 }
 

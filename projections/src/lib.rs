@@ -18,6 +18,7 @@
 //! [`Subscriptions`] drives each of them; [`Rebuild`] replaces one while people work; [`Freshness`] tells a request when
 //! they have seen its events.
 
+pub mod audit_trail;
 mod checkpoint;
 pub mod document_history;
 pub mod document_listing;
@@ -61,6 +62,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(document_search::DocumentSearch),
         Arc::new(quota_usage::QuotaUsage),
         Arc::new(user_directory::UserDirectory),
+        Arc::new(audit_trail::AuditTrail),
     ]
 }
 

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
-use crate::Skip;
+use crate::{Skip, document_listing};
 
 /// How often the figures are taken.
 const OBSERVE_EVERY: Duration = Duration::from_secs(2);
@@ -38,14 +38,26 @@ pub struct Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// A process keeps it up to date.
+    /// It is up to date, or a process is bringing it there.
     Running,
     /// It met an event that it cannot apply.
     Stopped,
     /// It serves, and a new generation fills beside it.
     Rebuilding,
-    /// No process keeps it up to date at the moment.
+    /// It is behind, and no process does anything about it.
     Waiting,
+}
+
+impl State {
+    /// As in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Rebuilding => "rebuilding",
+            Self::Waiting => "waiting",
+        }
+    }
 }
 
 /// How far a rebuild has come.
@@ -112,9 +124,8 @@ impl Status {
             };
             all.push(Self {
                 skipped: Skip::all_of(pool, &row.name).await?,
-                state: match (&row.error, &progress, row.led) {
-                    (Some(_), ..) => State::Stopped,
-                    (None, Some(Progress { error: Some(_), .. }), _) => State::Stopped,
+                state: match (&row.error, &progress, row.led || row.position >= row.head) {
+                    (Some(_), ..) | (None, Some(Progress { error: Some(_), .. }), _) => State::Stopped,
                     (None, Some(_), _) => State::Rebuilding,
                     (None, None, true) => State::Running,
                     (None, None, false) => State::Waiting,
@@ -153,7 +164,8 @@ pub async fn stopped(pool: &PgPool) -> Result<Vec<Stopped>, sqlx::Error> {
     .await
 }
 
-/// Exports how far each subscription is behind, and whether it is stopped, until `stop`: also while nothing moves.
+/// Exports how far each subscription is behind, whether it is stopped, and what else the database knows, until `stop`:
+/// also while nothing moves.
 pub async fn observe(pool: PgPool, stop: CancellationToken) {
     let mut ticks = interval(OBSERVE_EVERY);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -177,5 +189,14 @@ async fn export(pool: &PgPool) -> Result<(), sqlx::Error> {
         gauge!("docuvault_subscription_lag_events", "name" => row.name.clone()).set(row.lag.max(0) as f64);
         gauge!("docuvault_subscription_stopped", "name" => row.name).set(f64::from(row.stopped));
     }
+    let log = sqlx::query!(
+        r#"SELECT coalesce(max(position), 0) AS "events!", pg_notification_queue_usage() AS "queue!" FROM events"#
+    );
+    let log = log.fetch_one(pool).await?;
+    gauge!("docuvault_log_events").set(log.events as f64);
+    gauge!("docuvault_notification_queue_usage").set(log.queue);
+    let open = document_listing::open_uploads(pool).await?;
+    gauge!("docuvault_open_uploads").set(open.count as f64);
+    gauge!("docuvault_reserved_bytes").set(open.bytes as f64);
     Ok(())
 }

@@ -17,6 +17,11 @@ pub trait Projection: Send + Sync + 'static {
     /// The types of aggregates whose events it folds; others are not even decoded. None: all of them.
     fn aggregates(&self) -> Option<&'static [&'static str]>;
 
+    /// Whether requests wait for it, and a projector keeps it. False: what feeds it is a consumer of NATS.
+    fn serves_requests(&self) -> bool {
+        true
+    }
+
     /// Folds the next events, in order, into the rows of `generation`. The rows commit with the checkpoint.
     fn fold<'a>(
         &'a self,

@@ -43,7 +43,7 @@ struct Cli {
 enum Command {
     /// Check the whole log and what is derived from it; names the first bad position
     ///
-    /// Reads every event again: positions without a gap, hashes, order of time, decodability, whole appends; after
+    /// Looks whether the log is still guarded (its triggers, owner and rights). Reads every event again: positions without a gap, hashes, order of time, decodability, whole appends; after
     /// each append the sizes of each person's documents must add up to the quota's figures; every stream is folded;
     /// every projection is compared with a fresh fold. Says what it could not check.
     Verify {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aggregates::access::RevocationReason;
 use aggregates::{AccessEvent, SessionId, User, UserCommand, UserId};
-use event_store::{Context, ExecuteError, Unit};
+use event_store::{Context, ExecuteError, Executed, Unit};
 use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
@@ -23,8 +23,12 @@ pub struct Change {
     pub kept: Option<SessionId>,
 }
 
-/// Carries `change` out; the new password is nobody's temporary one. Answers the position.
-pub async fn change_password(app: &App, context: Context, change: Change) -> Result<Option<i64>, ApiError> {
+/// Carries `change` out; the new password is nobody's temporary one.
+pub async fn change_password(
+    app: &App,
+    context: Context,
+    change: Change,
+) -> Result<Executed<()>, ExecuteError<ApiError>> {
     let (change, pool) = (Arc::new(change), app.store.pool().clone());
     let (deciding, reading) = (change.clone(), pool.clone());
     let changed = app.store.execute_with(
@@ -32,16 +36,16 @@ pub async fn change_password(app: &App, context: Context, change: Change) -> Res
         move |unit| decide(unit, deciding.clone(), reading.clone()).boxed(),
         move |append| write(pool.clone(), change.clone(), append).boxed(),
     );
-    match changed.await {
-        Ok(changed) => Ok(changed.position),
-        Err(ExecuteError::Precondition) => Err(ApiError::Unauthenticated),
-        Err(error) => Err(error.into()),
-    }
+    changed.await.map_err(|error| match error {
+        ExecuteError::Precondition => ExecuteError::Refused(ApiError::Unauthenticated),
+        error => error,
+    })
 }
 
 async fn decide(unit: &mut Unit, change: Arc<Change>, pool: PgPool) -> Result<(), ApiError> {
     let mut user = unit.load::<User>(change.user_id.0).await?;
     unit.handle(&mut user, UserCommand::ChangePassword).await?;
+    unit.answer(Value::Null);
     let others = sqlx::query_scalar!(
         "SELECT session_id FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2",
         change.user_id.0,

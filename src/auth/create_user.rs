@@ -2,6 +2,7 @@
 
 use aggregates::{Actor, Metadata, Role, UserId};
 use chrono::TimeDelta;
+use event_store::Context;
 
 use super::email::Email;
 use super::password::Password;
@@ -30,6 +31,7 @@ pub async fn create_user(app: &App, email: &str, role: Role) -> anyhow::Result<P
         occurred_at: now,
         ip: None,
     };
-    register(app, UserId(app.clock().new_id()), newcomer, metadata).await?;
+    let context = Context { owner_id: UserId(app.clock().new_id()), metadata, idempotency: None };
+    register(app, newcomer, context).await?;
     Ok(password)
 }

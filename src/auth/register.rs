@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use aggregates::{Metadata, Name, Personal, Quota, QuotaCommand, Role, User, UserCommand, UserId};
+use aggregates::{Name, Personal, Quota, QuotaCommand, Role, User, UserCommand, UserId};
 use chrono::{DateTime, Utc};
 use event_store::{Context, ExecuteError, Executed, NewUserKey, StoreError, Unit};
 use futures::FutureExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::email::Email;
@@ -45,22 +45,21 @@ struct Rows {
     now: DateTime<Utc>,
 }
 
-/// Registers `newcomer` as `user_id`, with the default quota.
+/// Registers `newcomer` as the owner of the context, with the default quota.
 pub async fn register(
     app: &App,
-    user_id: UserId,
     newcomer: Newcomer,
-    metadata: Metadata,
-) -> Result<Executed<()>, RegisterError> {
+    context: Context,
+) -> Result<Executed<UserId>, RegisterError> {
+    let user_id = context.owner_id;
     let key = app.store.keyring().new_user_key(user_id, app.clock().new_id());
     let rows = Arc::new(Rows {
         email_hash: app.emails.hash(newcomer.email.as_str()),
         key: key.map_err(|error| ApiError::from(StoreError::from(error)))?,
-        now: metadata.occurred_at,
+        now: context.metadata.occurred_at,
         newcomer,
     });
     let (limit, pool, deciding) = (app.config.vault.default_quota, app.store.pool().clone(), rows.clone());
-    let context = Context { owner_id: user_id, metadata, idempotency: None };
     let registered = app.store.execute_with(
         context,
         move |unit| decide(unit, deciding.clone(), limit).boxed(),
@@ -77,7 +76,7 @@ pub async fn register(
     })
 }
 
-async fn decide(unit: &mut Unit, rows: Arc<Rows>, limit: u64) -> Result<(), ApiError> {
+async fn decide(unit: &mut Unit, rows: Arc<Rows>, limit: u64) -> Result<UserId, ApiError> {
     let (user_id, newcomer) = (rows.key.user_id, &rows.newcomer);
     unit.with_new_key(rows.key.clone());
     let mut user = unit.load::<User>(user_id.0).await?;
@@ -92,7 +91,8 @@ async fn decide(unit: &mut Unit, rows: Arc<Rows>, limit: u64) -> Result<(), ApiE
     unit.handle(&mut user, register).await?;
     let mut quota = unit.load::<Quota>(user_id.0).await?;
     unit.handle(&mut quota, QuotaCommand::Open { limit }).await?;
-    Ok(())
+    unit.answer(json!(user_id));
+    Ok(user_id)
 }
 
 /// The setup link permits one registration, and only while there is no administrator.

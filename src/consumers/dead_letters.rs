@@ -26,6 +26,16 @@ pub struct DeadLetter {
     pub state: String,
 }
 
+/// For people: three lines.
+impl std::fmt::Display for DeadLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id, consumer, position, event_id, tries, state, .. } = self;
+        writeln!(f, "{id}  {state}  {consumer}, position {position}, event {event_id}")?;
+        writeln!(f, "    {tries} tries from {} to {}", self.first_failed_at, self.last_failed_at)?;
+        write!(f, "    {}", self.error)
+    }
+}
+
 /// Which event a consumer is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {

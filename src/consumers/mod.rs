@@ -7,9 +7,12 @@
 //!
 //! To add a consumer: a file here, a line in [`all`], and its permissions in `deploy/nats-server.conf`.
 
+mod audit;
 pub mod classification;
 pub mod dead_letters;
 mod pull;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -53,11 +56,14 @@ pub trait Consumer: Send + Sync + 'static {
 
 /// Every consumer there is.
 pub fn all(app: &Arc<App>) -> Vec<Arc<dyn Consumer>> {
-    vec![Arc::new(classification::Classification {
-        store: app.store.clone(),
-        blobs: app.blobs.clone(),
-        inspector: Inspector::of_this_program(),
-    })]
+    vec![
+        Arc::new(audit::Audit::new(app.store.clone())),
+        Arc::new(classification::Classification {
+            store: app.store.clone(),
+            blobs: app.blobs.clone(),
+            inspector: Inspector::of_this_program(),
+        }),
+    ]
 }
 
 /// Every durable there is: the relay makes them, with or without the consumers in its process.

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the server is told that messages are under way; well within its wait for an acknowledgement.
 const PROGRESS: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
-const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
 /// Deliveries of a message, whatever became of them, after which it is thought to kill the process that handles it.
 const DELIVERIES: i64 = 50;
@@ -224,7 +224,7 @@ fn vouched_for<'a>(
     (event.event_id == envelope.id && envelope.lineage() == Some(lineage)).then_some(event)
 }
 
-/// 0.25 s, 1 s, 4 s, 16 s, … a minute.
+/// 0.2 s, 0.8 s, 3.2 s, 12.8 s, … a minute.
 fn backoff(tries: i32) -> Duration {
     let doublings = u32::try_from(tries.max(1) - 1).unwrap_or(0).min(8) * 2;
     (FIRST_BACKOFF * 2_u32.pow(doublings)).min(LONGEST_BACKOFF)

@@ -40,9 +40,9 @@ pub(super) async fn live(_: NoParams) -> Json<Health> {
     responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
 pub(super) async fn ready(State(app): State<Arc<App>>, _: NoParams) -> Result<Json<Health>, ApiError> {
     let failed = |part: &str, error: String| ApiError::Unavailable(format!("{part}: {error}"));
-    let stopped = sqlx::query_scalar!("SELECT name FROM checkpoints WHERE error IS NOT NULL ORDER BY name");
-    let mut degraded =
-        stopped.fetch_all(app.store.pool()).await.map_err(|error| failed("database", error.to_string()))?;
+    let stopped = projections::stopped(app.store.pool()).await;
+    let stopped = stopped.map_err(|error| failed("database", error.to_string()))?;
+    let mut degraded: Vec<_> = stopped.into_iter().map(|subscription| subscription.name).collect();
     // No such object: the store has looked.
     match app.blobs.head("readyz").await {
         Ok(_) | Err(BlobError::NotFound) => {}

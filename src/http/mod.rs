@@ -4,7 +4,9 @@
 //! roles it is for in `security` (none: it is public), and a line below.
 
 pub mod accounts;
+pub mod admin;
 mod api_docs;
+pub mod dead_letters;
 pub mod documents;
 pub mod done;
 pub mod extract;
@@ -13,6 +15,7 @@ mod layers;
 mod openapi;
 pub mod page;
 pub mod quotas;
+mod refusals;
 mod server;
 mod setup_form;
 #[cfg(test)]
@@ -51,6 +54,11 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(documents::purge::purge))
         .routes(routes!(documents::history::history))
         .routes(routes!(quotas::get::get))
+        .routes(routes!(dead_letters::list::list))
+        .routes(routes!(dead_letters::retry::retry))
+        .routes(routes!(admin::list_audit::list))
+        .routes(routes!(admin::list_projections::list))
+        .routes(routes!(admin::rebuild_projection::rebuild))
 }
 
 /// Liveness and readiness alone, for processes that answer no other requests.

@@ -5,7 +5,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use crate::app::App;
 use crate::error::ApiError;
 
 /// One page of a list.
@@ -35,13 +37,39 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
-/// Writes down where a page ended.
-pub fn to_cursor(place: &impl Serialize) -> Result<String, ApiError> {
-    Ok(BASE64.encode(serde_json::to_vec(place).map_err(anyhow::Error::from)?))
+/// Where a page ended, and in which list: good for no other one, and for one lineage of the log only.
+#[derive(Serialize, Deserialize)]
+struct Bookmark<T> {
+    lineage: Uuid,
+    list: String,
+    place: T,
 }
 
-/// Reads what [`to_cursor`] wrote.
-pub fn from_cursor<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
-    let place = BASE64.decode(cursor).ok().and_then(|json| serde_json::from_slice(&json).ok());
-    place.ok_or_else(|| ApiError::field("cursor", "invalid", "This cursor was not made by this list."))
+/// Writes down where a page of `list` ended. `list` names the list and what it is filtered by.
+pub async fn to_cursor<T: Serialize>(
+    app: &App,
+    list: &str,
+    place: Option<T>,
+) -> Result<Option<String>, ApiError> {
+    let Some(place) = place else { return Ok(None) };
+    let bookmark = Bookmark { lineage: app.store.lineage().await?, list: list.into(), place };
+    Ok(Some(BASE64.encode(serde_json::to_vec(&bookmark).map_err(anyhow::Error::from)?)))
+}
+
+/// Reads what [`to_cursor`] wrote for the same list.
+pub async fn from_cursor<T: DeserializeOwned>(
+    app: &App,
+    list: &str,
+    cursor: Option<&str>,
+) -> Result<Option<T>, ApiError> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let read = BASE64.decode(cursor).ok().and_then(|json| serde_json::from_slice::<Bookmark<T>>(&json).ok());
+    let bookmark = read
+        .filter(|bookmark| bookmark.list == list)
+        .ok_or_else(|| ApiError::field("cursor", "invalid", "This cursor was not made by this list."))?;
+    if bookmark.lineage != app.store.lineage().await? {
+        let detail = "The log was restored from a backup since this cursor was made: begin the list again.";
+        return Err(ApiError::Gone(detail.into()));
+    }
+    Ok(Some(bookmark.place))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use event_store::Clock;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,6 +17,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use super::refusals::Refusals;
 
 /// A request's header arrives within this time, or the connection is closed. Also how long one may stay idle.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -59,7 +62,8 @@ fn answer(
     });
     // Without it small answers could wait for an acknowledgement; a socket that refuses is as good as closed.
     drop(stream.set_nodelay(true));
-    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+    let connection = connections
+        .watch(http.serve_connection(TokioIo::new(Refusals::new(stream, Clock::system())), service));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended early");

@@ -8,14 +8,15 @@
 
 mod publish;
 mod reconcile;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
 use event_store::{EventStore, LogHead};
-use metrics::gauge;
-use projections::{Checkpoint, Holder};
+use projections::{Checkpoint, Holder, Subscriptions};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -32,49 +33,50 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`, whether NATS is there or not.
 pub async fn run(
-    store: EventStore,
-    head: LogHead,
+    subscriptions: Subscriptions,
     config: NatsConfig,
     durables: Vec<Durable>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let jetstream = nats::connect(&config, nats::RELAY, WINDOW).await?;
-    let holder = Holder::new(store.clock(), false);
-    let mut relay = Relay { store, head, jetstream, durables, holder, position: 0 };
-    let forever = async {
-        loop {
-            if let Err(error) = relay.follow().await {
-                relay.complain(&error);
-            }
-            relay.report_lag();
-            tokio::time::sleep(LOOK_EVERY).await;
+    let Subscriptions { store, head, alone } = subscriptions;
+    let holder = Holder::new(store.clock(), alone);
+    let mut relay = Relay { store, head, holder, jetstream, durables, position: 0 };
+    while !stop.is_cancelled() {
+        if let Err(error) = relay.lead(&stop).await {
+            relay.complain(&error);
         }
-    };
-    stop.run_until_cancelled(forever).await;
+        stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await;
+    }
     Ok(())
 }
 
 struct Relay {
     store: EventStore,
     head: LogHead,
+    holder: Holder,
     jetstream: Context,
     durables: Vec<Durable>,
-    holder: Holder,
     /// Everything up to here is in the stream.
     position: i64,
 }
 
 impl Relay {
-    /// Brings the stream in step with the log and keeps it there, until something fails.
-    async fn follow(&mut self) -> anyhow::Result<()> {
-        let Some(mut checkpoint) = Checkpoint::claim(self.store.pool(), NAME, self.holder).await? else {
-            return Ok(());
-        };
+    /// Takes the lease if it is free, brings the stream in step with the log and keeps it there, until something fails,
+    /// the lease is lost, or `stop`: then the lease is given back.
+    async fn lead(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let pool = self.store.pool().clone();
+        let Some(mut checkpoint) = Checkpoint::claim(&pool, NAME, self.holder).await? else { return Ok(()) };
+        // A lease that is found later is another process's, and alive.
+        self.holder.alone = false;
         self.position = checkpoint.position();
-        let outcome = self.copy(&mut checkpoint).await;
+        let lease = checkpoint.clone();
+        let outcome = tokio::select! {
+            outcome = self.copy(&mut checkpoint) => outcome,
+            () = lease.keep(&pool) => Ok(()),
+            () = stop.cancelled() => Ok(lease.release(&pool).await?),
+        };
         if let Err(error) = &outcome {
-            let stopped = error.is::<Divergence>();
-            gauge!("docuvault_subscription_stopped", "name" => NAME).set(f64::from(u8::from(stopped)));
             checkpoint.fail(self.store.pool(), &format!("{error:#}")).await?;
         }
         outcome
@@ -84,14 +86,11 @@ impl Relay {
         let lineage = self.store.lineage().await?;
         let mut last = self.reconcile(lineage, checkpoint.position()).await?;
         self.advance(checkpoint, last).await?;
-        gauge!("docuvault_subscription_stopped", "name" => NAME).set(0.0);
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
             if timeout(LOOK_EVERY, self.head.beyond(last)).await == Ok(true) {
-                last = self.publish_after(last, lineage).await?;
-                self.advance(checkpoint, last).await?;
+                last = self.publish_after(checkpoint, last, lineage).await?;
             }
-            self.report_lag();
             if Instant::now() >= next_look {
                 self.look(last).await?;
                 next_look = Instant::now() + LOOK_EVERY;
@@ -100,18 +99,11 @@ impl Relay {
     }
 
     async fn advance(&mut self, checkpoint: &mut Checkpoint, position: i64) -> anyhow::Result<()> {
-        let mut tx = self.store.pool().begin().await?;
-        let ours = checkpoint.advance(&mut tx, position).await?;
-        tx.commit().await.context("the checkpoint")?;
+        let mut connection = self.store.pool().acquire().await?;
+        let ours = checkpoint.advance(&mut connection, position).await.context("the checkpoint")?;
         ensure!(ours, "another relay has taken over");
         self.position = position;
         Ok(())
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a gauge for people")]
-    fn report_lag(&self) {
-        let lag = (self.head.get() - self.position).max(0);
-        gauge!("docuvault_subscription_lag_events", "name" => NAME).set(lag as f64);
     }
 
     fn complain(&self, error: &anyhow::Error) {

@@ -74,8 +74,16 @@ impl Relay {
             Some(event) if event.event_id != envelope.id => End::Ahead(Divergence {
                 problem: format!("NATS holds another event at position {last} than the log"),
             }),
-            Some(_) if last < checkpoint => End::Useless("it is an older copy"),
-            Some(_) => End::At(last),
+            Some(_) => {
+                if last < checkpoint {
+                    tracing::warn!(
+                        last,
+                        checkpoint,
+                        "NATS has lost the end of the JetStream stream: it is filled again"
+                    );
+                }
+                End::At(last)
+            }
         })
     }
 

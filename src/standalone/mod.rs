@@ -101,7 +101,7 @@ async fn serve(
     // The store outlives the API: requests that are being drained still reach it.
     let vault = async {
         // The lock on the data directory sees to it that nobody else runs on this database.
-        let served = with_sockets(config, ProcessRoles::all(), sockets.served, true, shutdown).await;
+        let served = with_sockets(config, ProcessRoles::all().alone(), sockets.served, shutdown).await;
         store_stop.cancel();
         served
     };

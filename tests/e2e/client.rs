@@ -37,7 +37,11 @@ impl Client {
     }
 
     pub(crate) async fn sign_in(vault: &Vault, email: &str) -> Self {
-        let (http, base) = (http(), base(vault));
+        Self::sign_in_at(http(), base(vault), email).await
+    }
+
+    /// By way of `http`, which knows where `base` is.
+    pub(crate) async fn sign_in_at(http: reqwest::Client, base: String, email: &str) -> Self {
         let credentials = json!({ "email": email, "password": PASSWORD });
         let response = http.post(format!("{base}/auth/login")).json(&credentials).send().await.unwrap();
         let login = expect(response, 200).await;
@@ -52,7 +56,16 @@ impl Client {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let printed = String::from_utf8(output.stdout).unwrap();
         let temporary = printed.split_whitespace().last().expect("a temporary password");
-        let (http, base) = (http(), base(vault));
+        Self::with_new_password(http(), base(vault), email, temporary).await
+    }
+
+    /// Signs in with a temporary password, changes it, and signs in again.
+    pub(crate) async fn with_new_password(
+        http: reqwest::Client,
+        base: String,
+        email: &str,
+        temporary: &str,
+    ) -> Self {
         let credentials = json!({ "email": email, "password": temporary });
         let response = http.post(format!("{base}/auth/login")).json(&credentials).send().await.unwrap();
         let login = expect(response, 200).await;
@@ -60,7 +73,20 @@ impl Client {
         let change = json!({ "change_token": login["change_token"], "new_password": PASSWORD });
         let response = http.post(format!("{base}/auth/password/change")).json(&change).send().await.unwrap();
         assert_eq!(response.status(), 204);
-        Self::sign_in(vault, email).await
+        Self::sign_in_at(http, base, email).await
+    }
+
+    /// Scheme, host and port of the vault.
+    pub(crate) fn origin(&self) -> &str {
+        self.base.trim_end_matches("/api/v1")
+    }
+
+    /// The same person at another process of the vault, as behind a load balancer: the host is the public one.
+    pub(crate) fn at(&self, origin: &str) -> Self {
+        let public = self.origin().trim_start_matches("http://").parse().unwrap();
+        let headers = [(reqwest::header::HOST, public)].into_iter().collect();
+        let http = reqwest::Client::builder().default_headers(headers).build().unwrap();
+        Self { http, base: format!("{origin}/api/v1"), token: self.token.clone() }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -2,9 +2,13 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod compose;
 mod faults;
+mod load;
 mod matrix;
+mod read_models;
 mod replay;
+mod roles;
 #[cfg(test)]
 mod s3_contract;
 mod standalone;

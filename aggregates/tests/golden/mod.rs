@@ -1,5 +1,7 @@
 //! Reads the golden files, and events as they are stored.
 
+mod states;
+
 use std::path::Path;
 
 use aggregates::{Event, access};
@@ -45,6 +47,7 @@ pub(crate) fn to_json(event: &Event) -> Value {
         Event::User(event) => golden(aggregates::User::TYPE, event),
         Event::Quota(event) => golden(aggregates::Quota::TYPE, event),
         Event::Access(event) => golden(access::TYPE, event),
+        Event::Log(event) => golden(aggregates::log::TYPE, event),
     }
 }
 

@@ -37,11 +37,18 @@ pub enum InstallationKey {
     Idempotency,
 }
 
-/// A person's key for personal data in events, derived from the person's random key.
+/// A person's keys for personal data in events and for snapshots, derived from the person's random key.
 #[derive(Clone)]
 pub(crate) struct UserKey {
     pub(crate) key_id: Uuid,
     pub(crate) pii: Zeroizing<[u8; 32]>,
+    pub(crate) snapshot: Zeroizing<[u8; 32]>,
+}
+
+impl UserKey {
+    fn derive(key_id: Uuid, random: &[u8; 32]) -> Result<Self, SealError> {
+        Ok(Self { key_id, pii: wrap::derive_pii(random)?, snapshot: wrap::derive_snapshot(random)? })
+    }
 }
 
 /// A key for a person who is about to be registered; its row commits with `UserRegistered`.
@@ -79,7 +86,7 @@ impl Keyring {
         let master_version = self.0.master.current();
         let kek = self.wrapping_key("user-key", master_version)?;
         let wrapped = wrap::wrap(&kek, &random, &wrap::user_key_aad(user_id, key_id))?;
-        let key = UserKey { key_id, pii: wrap::derive_pii(&random)? };
+        let key = UserKey::derive(key_id, &random)?;
         Ok(NewUserKey { user_id, key_id, master_version, wrapped, key })
     }
 
@@ -145,7 +152,7 @@ impl Keyring {
             let user = UserId(row.user_id);
             let kek = self.wrapping_key("user-key", row.master_version)?;
             let random = wrap::unwrap(&kek, &row.wrapped, &wrap::user_key_aad(user, row.key_id))?;
-            let key = UserKey { key_id: row.key_id, pii: wrap::derive_pii(&random)? };
+            let key = UserKey::derive(row.key_id, &random)?;
             self.0
                 .users
                 .lock()

@@ -21,6 +21,11 @@ pub(super) fn derive_pii(user_key: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, Sea
     derive(user_key, &[], "docuvault/v1/user/event-pii")
 }
 
+/// The key that seals the snapshots of a person's streams.
+pub(super) fn derive_snapshot(user_key: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, SealError> {
+    derive(user_key, &[], "docuvault/v1/user/snapshot")
+}
+
 pub(super) fn user_key_aad(user: UserId, key_id: Uuid) -> Vec<u8> {
     seal::aad("user-key", "user_keys.wrapped", user.0, user.0, key_id)
 }

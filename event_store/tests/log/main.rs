@@ -12,6 +12,7 @@ mod leaf;
 mod proxy;
 mod sealing;
 mod smoke;
+mod snapshots;
 mod unknown;
 mod vault;
 mod writers;

@@ -13,9 +13,7 @@ use uuid::Uuid;
 
 pub use cursor::{Cursor, CursorError, Sort, SortError, SortKey};
 pub use projection::DocumentListing;
-pub use queries::{
-    ListQuery, Page, expired_uploads, find, find_all, known_derived_keys, known_keys, list, verifying,
-};
+pub use queries::{ListQuery, OpenUploads, Page, expired_uploads, find, find_all, known_derived_keys, known_keys, list, open_uploads, verifying};
 
 /// A document that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]

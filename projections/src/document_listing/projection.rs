@@ -1,6 +1,6 @@
 //! The fold: the only writer of `document_listing`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aggregates::document::UploadRequest;
 use aggregates::{Document, DocumentEvent, Event, Name};
@@ -43,26 +43,34 @@ async fn fold(tx: &mut PgConnection, generation: i64, events: &[RecordedEvent]) 
             changes.push((event.aggregate_id.parse::<Uuid>()?, event, change));
         }
     }
-    let mut touched: Vec<Uuid> = changes.iter().map(|(id, ..)| *id).collect();
-    touched.sort_unstable();
-    touched.dedup();
-    if touched.is_empty() {
+    if changes.is_empty() {
         return Ok(());
     }
-    let loaded = queries::load(tx, generation, &touched).await?;
+    let before = stored(&changes);
+    let loaded = queries::load(tx, generation, &before).await?;
     let mut rows: HashMap<Uuid, DocumentRow> = loaded.into_iter().map(|row| (row.document_id, row)).collect();
     for (id, event, change) in changes {
         apply(&mut rows, id, event, change);
     }
-    touched.retain(|id| !rows.contains_key(id));
+    let gone: Vec<Uuid> = before.into_iter().filter(|id| !rows.contains_key(id)).collect();
     sqlx::query!(
         "DELETE FROM document_listing WHERE generation = $1 AND document_id = ANY($2)",
         generation,
-        &touched
+        &gone
     )
     .execute(&mut *tx)
     .await?;
     Ok(upsert(tx, generation, &rows.into_values().collect::<Vec<_>>()).await?)
+}
+
+/// The documents that have rows already: all but those whose first change in the batch is their first one ever.
+fn stored(changes: &[(Uuid, &RecordedEvent, &DocumentEvent)]) -> Vec<Uuid> {
+    let mut seen = HashSet::new();
+    let first = changes.iter().filter(|(id, ..)| seen.insert(*id));
+    first
+        .filter(|(_, _, change)| !matches!(change, DocumentEvent::UploadRequested(_)))
+        .map(|(id, ..)| *id)
+        .collect()
 }
 
 fn apply(rows: &mut HashMap<Uuid, DocumentRow>, id: Uuid, event: &RecordedEvent, change: &DocumentEvent) {
@@ -139,8 +147,8 @@ async fn upsert(tx: &mut PgConnection, generation: i64, rows: &[DocumentRow]) ->
         rows.iter().map(of).collect()
     }
     sqlx::query!(
-        "INSERT INTO document_listing (generation, document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id,
-             status, version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position,
+        "INSERT INTO document_listing (generation, document_id, owner_id, name, sort_name, content_type, size, sha256,
+             folder_id, status, version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position,
              sniffed_type, derived_key, revision)
          SELECT $21, * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
              $8::uuid[], $9::text[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],

@@ -150,6 +150,31 @@ pub async fn find_all(
     rows!(serving["document_id = ANY($1) AND owner_id = $2"], documents, owner.0).fetch_all(pool).await
 }
 
+/// Uploads that hold space and are not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenUploads {
+    pub count: i64,
+    /// Reserved for them.
+    pub bytes: i64,
+}
+
+/// How many uploads are open, of everybody together.
+pub async fn open_uploads(pool: &PgPool) -> Result<OpenUploads, sqlx::Error> {
+    sqlx::query_as!(
+        OpenUploads,
+        r#"WITH serving AS (SELECT generation FROM serving_projections WHERE name = 'document_listing'),
+                open AS (
+                    SELECT size FROM document_listing
+                    WHERE generation = (SELECT generation FROM serving) AND status = 'pending'
+                    UNION ALL
+                    SELECT size FROM document_listing
+                    WHERE generation = (SELECT generation FROM serving) AND status = 'verifying')
+           SELECT count(*) AS "count!", coalesce(sum(size), 0)::bigint AS "bytes!" FROM open"#
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// The rows of `documents` in `generation`.
 pub(super) async fn load(
     connection: &mut sqlx::PgConnection,

@@ -54,7 +54,7 @@ async fn fold(tx: &mut PgConnection, generation: i64, events: &[RecordedEvent]) 
         match &event.event {
             Event::Quota(change) => apply_quota(row_of(&mut rows, owner), change)?,
             Event::Document(change) => apply_document(row_of(&mut rows, owner), change)?,
-            Event::User(_) | Event::Access(_) => {}
+            Event::User(_) | Event::Access(_) | Event::Log(_) => {}
         }
     }
     Ok(upsert(tx, generation, &rows.into_values().collect::<Vec<_>>()).await?)

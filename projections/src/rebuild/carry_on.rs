@@ -11,13 +11,19 @@ use crate::checkpoint::LOOK_EVERY;
 use crate::serving::{Serving, fold_of};
 use crate::{Holder, Projection, Subscriptions};
 
+/// Looks between two tries to drop what is retired: each makes readers wait for a moment.
+const RETIRE_EVERY: u64 = 5;
+
 impl Subscriptions {
     /// Carries rebuilds of `projections` on, one after the other, until `stop`.
     pub async fn carry_on_rebuilds(self, projections: Vec<Arc<dyn Projection>>, stop: CancellationToken) {
         let mut ticks = interval(LOOK_EVERY);
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        for look in 0_u64.. {
+            if stop.run_until_cancelled(ticks.tick()).await.is_none() {
+                return;
+            }
             for projection in &projections {
-                if let Err(error) = self.tend(projection, &stop).await {
+                if let Err(error) = self.tend(projection, look.is_multiple_of(RETIRE_EVERY), &stop).await {
                     let name = projection.name();
                     tracing::error!(name, error = format!("{error:#}"), "a rebuild is stopped");
                 }
@@ -25,7 +31,12 @@ impl Subscriptions {
         }
     }
 
-    async fn tend(&self, projection: &Arc<dyn Projection>, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn tend(
+        &self,
+        projection: &Arc<dyn Projection>,
+        retire: bool,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
         let (pool, name) = (self.store.pool(), projection.name());
         let Some(serving) = Serving::of(pool, name).await? else { return Ok(()) };
         match Rebuild::find(pool, name).await? {
@@ -48,8 +59,8 @@ impl Subscriptions {
             None if projection.version() > serving.version => {
                 Rebuild::begin(pool, projection.as_ref(), None).await?;
             }
-            Some(_) => {}
-            None => drop_retired(pool, name).await?,
+            None if retire => drop_retired(pool, name).await?,
+            _ => {}
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use super::drop_retired;
 use crate::{Checkpoint, Projection, intake};
 
 /// Positions folded in one transaction while filling.
-const WINDOW: i64 = 10_000;
+const WINDOW: i64 = 5_000;
 /// Windows read and opened ahead of the fold.
 const AHEAD: usize = 2;
 /// A generation this close to the head stops filling by itself, and this close to the serving one it can take over.

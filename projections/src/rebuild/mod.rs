@@ -77,9 +77,9 @@ impl Rebuild {
         projection: Arc<dyn Projection>,
         holder: Holder,
     ) -> Result<Option<Drive>, sqlx::Error> {
-        let (pool, name) = (store.pool(), projection.name());
-        let Some(checkpoint) = Checkpoint::claim_generation(pool, name, self.generation, holder).await?
-        else {
+        let name = projection.name();
+        let mut tx = store.pool().begin().await?;
+        let Some(checkpoint) = Checkpoint::claim_in(&mut tx, name, self.generation, holder).await? else {
             return Ok(None);
         };
         // A lease that ran out was left by a driver that died.
@@ -90,8 +90,9 @@ impl Rebuild {
             checkpoint.position(),
             self.leased_until.is_some() && !self.driven
         )
-        .execute(pool)
+        .execute(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(Some(Drive::new(store.clone(), projection, checkpoint)))
     }
 }

@@ -169,6 +169,18 @@ async fn who_stops_gracefully_leaves_the_lease_to_the_next_at_once(pool: PgPool)
     assert!(Checkpoint::claim(vault.pool(), "reader", alone).await.unwrap().is_some(), "nobody else lives");
 }
 
+/// F09: the database's clock was a day ahead when the lease was renewed, and then its holder died.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_lease_from_a_clock_that_was_set_back_binds_nobody(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let holder = || Holder::new(vault.store.clock(), false);
+    let dead = Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().unwrap();
+    let ahead = "UPDATE checkpoints SET leased_until = clock_timestamp() + interval '1 day' WHERE name = 'reader'";
+    sqlx::query(ahead).execute(&pool).await.unwrap();
+    assert!(Checkpoint::claim(vault.pool(), "reader", holder()).await.unwrap().is_some());
+    assert!(!dead.renew(vault.pool()).await.unwrap());
+}
+
 /// SIGSTOP: a leader that wakes up after its lease was taken writes nothing.
 #[sqlx::test(migrations = "../migrations")]
 async fn a_leader_that_was_superseded_cannot_advance(pool: PgPool) {

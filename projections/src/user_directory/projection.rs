@@ -47,7 +47,8 @@ async fn fold(tx: &mut PgConnection, generation: i64, events: &[RecordedEvent]) 
             Event::User(UserEvent::PasswordChanged {})
             | Event::Document(_)
             | Event::Quota(_)
-            | Event::Access(_) => {}
+            | Event::Access(_)
+            | Event::Log(_) => {}
         }
     }
     Ok(insert(tx, generation, &rows).await?)

@@ -35,6 +35,7 @@ impl Entry {
             Event::User(change) => contents(serde_json::to_value(change)?),
             Event::Quota(change) => contents(serde_json::to_value(change)?),
             Event::Access(change) => contents(serde_json::to_value(change)?),
+            Event::Log(change) => contents(serde_json::to_value(change)?),
         };
         Ok(Self {
             position: event.position,

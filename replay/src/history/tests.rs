@@ -1,3 +1,5 @@
+use aggregates::AccessEvent;
+use futures::FutureExt;
 use sqlx::PgPool;
 
 use super::*;
@@ -39,6 +41,51 @@ async fn without_the_key_nothing_personal_is_told(pool: PgPool) {
     let erased = Source { pool: erased.pool().clone(), store: Some(erased.store) };
     let erased = told(&erased, About::Document(past.kept.0), Format::Ndjson).await;
     assert!(erased.contains(r#""name":"[erased]""#), "{erased}");
+}
+
+/// Alice fetches the kept document.
+async fn download(past: &Past) {
+    let (alice, document_id) = (past.alice, past.kept);
+    let recorded = past.vault.store.execute::<_, anyhow::Error, _>(past.vault.context(alice), move |unit| {
+        let recorded = unit.record(alice, &AccessEvent::DocumentDownloaded { document_id });
+        async move { Ok(recorded?) }.boxed()
+    });
+    recorded.await.unwrap();
+}
+
+/// The same events as by reading everything: nothing is missed by the indexes that lead there.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_history_holds_all_that_is_about_somebody_or_something(pool: PgPool) {
+    let past = Past::new(&pool).await;
+    download(&past).await;
+    let position =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["position"].as_i64().unwrap();
+    let told = async |about| {
+        let told = told(&past.source(true), about, Format::Ndjson).await;
+        told.lines().map(position).collect::<Vec<i64>>()
+    };
+    let all = async |condition: &str| {
+        let all = format!("SELECT position FROM events WHERE {condition} ORDER BY position");
+        sqlx::query_scalar::<_, i64>(&all).fetch_all(&pool).await.unwrap()
+    };
+    let (alice, kept) = (past.alice, past.kept);
+    assert_eq!(told(About::User(alice.0)).await, all(&format!("owner_id = '{alice}'")).await);
+    let about_kept = format!("aggregate_id = '{kept}' OR event_type = 'DocumentDownloaded'");
+    assert_eq!(told(About::Document(kept.0)).await, all(&about_kept).await);
+    assert_eq!(told(About::Stream(kept.to_string())).await, all(&format!("aggregate_id = '{kept}'")).await);
+
+    sqlx::raw_sql(&format!(
+        "ALTER TABLE events DISABLE TRIGGER ALL;
+         UPDATE events SET payload = replace(payload::text, '\"role\":\"user\"', '\"role\":\"admin\"')::json
+         WHERE aggregate_id = '{alice}' AND event_type = 'UserRegistered';
+         UPDATE events SET metadata = replace(metadata::text, metadata ->> 'actor', 'user:{alice}')::json
+         WHERE owner_id <> '{alice}' AND event_type = 'UploadRequested'"
+    ))
+    .execute(&pool)
+    .await
+    .unwrap();
+    let acted = format!("owner_id = '{alice}' OR metadata ->> 'actor' = 'user:{alice}'");
+    assert_eq!(told(About::User(alice.0)).await, all(&acted).await, "an administrator acts elsewhere, too");
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -65,7 +65,7 @@ impl Ledger {
             Event::Quota(change) => {
                 self.accounts.entry(event.owner_id).or_default().enter(change)?;
             }
-            Event::User(_) | Event::Access(_) => return Ok(()),
+            Event::User(_) | Event::Access(_) | Event::Log(_) => return Ok(()),
         }
         self.touched.push(event.owner_id);
         Ok(())

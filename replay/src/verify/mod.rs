@@ -1,8 +1,9 @@
-//! Is the log sound, and do the read models follow from it? Three passes: the log by position, against its hashes and
+//! Is the log sound, and do the read models follow from it? First, whether it is still guarded; then three passes: the log by position, against its hashes and
 //! the global invariants; every stream, folded; every projection, against a fresh fold.
 //!
 //! Memory is bounded by the documents that live (about 50 bytes each) and the people, not by the log.
 
+mod guards;
 mod ledger;
 mod log;
 mod read_models;
@@ -22,6 +23,7 @@ pub async fn verify(source: &Source, progress: Progress<'_>) -> anyhow::Result<R
         .fetch_one(&source.pool)
         .await?;
     let mut report = Report::new(head);
+    guards::check(&source.pool, &mut report).await?;
     read_models::check_checkpoints(&source.pool, &mut report).await?;
     let ledger = log::check(&source.pool, head, &mut report, progress).await?;
     if report.log_is_intact() {

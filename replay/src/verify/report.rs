@@ -27,7 +27,7 @@ pub struct Report {
 /// One problem.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Where in the log; `None`: in a read model.
+    /// Where in the log; `None`: in a read model, or in what guards the log.
     pub position: Option<i64>,
     pub problem: String,
 }
@@ -74,7 +74,9 @@ impl Report {
             (false, Some(position)) => {
                 format!("TAMPERED OR INCONSISTENT: the first bad position is {position}")
             }
-            (false, None) => "INCONSISTENT: the log is intact, what was derived from it is not".to_owned(),
+            (false, None) => {
+                "NOT SOUND: no event is bad, but what guards the log or was derived from it is".to_owned()
+            }
         };
         writeln!(out, "{verdict}")?;
         for Finding { position, problem } in &self.findings {

@@ -88,7 +88,8 @@ enum State {
     Document(Box<Document>),
     User(Box<User>),
     Quota(Quota),
-    Access,
+    /// Accesses, and what the log says of itself: nothing to fold.
+    Facts,
 }
 
 impl Reader<'_> {
@@ -162,7 +163,7 @@ impl State {
             Event::Document(_) => Self::Document(Box::default()),
             Event::User(_) => Self::User(Box::default()),
             Event::Quota(_) => Self::Quota(Quota::default()),
-            Event::Access(_) => Self::Access,
+            Event::Access(_) | Event::Log(_) => Self::Facts,
         }
     }
 
@@ -186,7 +187,7 @@ impl State {
                 let begins = matches!(change, QuotaEvent::QuotaOpened { .. });
                 own && begins == first && settles(quota, change)
             }
-            (Self::Access, Event::Access(_)) => true,
+            (Self::Facts, Event::Access(_) | Event::Log(_)) => true,
             _ => false,
         }
     }

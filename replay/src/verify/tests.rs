@@ -96,6 +96,61 @@ async fn an_empty_log_is_sound(pool: PgPool) {
     assert!(report.sound, "{report:#?}");
 }
 
+/// W11, W12: the way to change the log behind the system's back shows while it is open.
+#[sqlx::test(migrations = "../migrations")]
+async fn an_open_way_into_the_log_is_named(pool: PgPool) {
+    let past = Past::new(&pool).await;
+    for (open, close, problem) in [
+        (
+            "ALTER TABLE events DISABLE TRIGGER append_only",
+            "ALTER TABLE events ENABLE ALWAYS TRIGGER append_only",
+            "`append_only`",
+        ),
+        (
+            "ALTER TABLE events ENABLE TRIGGER never_truncated",
+            "ALTER TABLE events ENABLE ALWAYS TRIGGER never_truncated",
+            "`never_truncated`",
+        ),
+        (
+            "GRANT INSERT, UPDATE ON events TO docuvault_app",
+            "REVOKE INSERT, UPDATE ON events FROM docuvault_app",
+            "docuvault_app may UPDATE the table `events`",
+        ),
+        (
+            "GRANT DELETE ON events TO PUBLIC",
+            "REVOKE DELETE ON events FROM PUBLIC",
+            "everybody may DELETE the table `events`",
+        ),
+        (
+            "GRANT UPDATE (payload) ON events TO docuvault_app",
+            "REVOKE UPDATE (payload) ON events FROM docuvault_app",
+            "docuvault_app may UPDATE",
+        ),
+        (
+            "GRANT SELECT ON log_gate TO docuvault_app",
+            "REVOKE SELECT ON log_gate FROM docuvault_app",
+            "the table `log_gate`",
+        ),
+        (
+            "ALTER TABLE events OWNER TO docuvault_migrate",
+            "ALTER TABLE events OWNER TO docuvault_log",
+            "belongs to docuvault_migrate",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
+            "SELECT",
+            "`append_only`",
+        ),
+    ] {
+        sqlx::raw_sql(open).execute(&pool).await.unwrap();
+        let report = check(&past).await;
+        assert_eq!((report.sound, report.first_bad_position), (false, None), "{open}");
+        assert!(report.findings.iter().any(|one| one.problem.contains(problem)), "{open}: {report:#?}");
+        sqlx::raw_sql(close).execute(&pool).await.unwrap();
+        assert!(close == "SELECT" || check(&past).await.sound, "{close}");
+    }
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_flipped_byte_is_named(pool: PgPool) {
     let past = Past::new(&pool).await;

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use aggregates::SessionId;
+use aggregates::{SessionId, UserId};
 use axum::extract::State;
+use event_store::{Context, ExecuteError};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -10,9 +11,10 @@ use crate::auth::change_password::{self, Change};
 use crate::auth::credentials::Credentials;
 use crate::auth::password::Password;
 use crate::auth::secret::Secret;
+use crate::auth::token::Claims;
 use crate::error::ApiError;
 use crate::http::done::Done;
-use crate::http::extract::{Body, Caller, Client, NoParams};
+use crate::http::extract::{Body, Caller, Client, IdempotencyKey, NoParams, once};
 
 /// The new password, and one of the two that permit it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -30,34 +32,62 @@ pub struct ChangePassword {
 }
 
 /// Changes the password. Every other session ends.
-#[utoipa::path(post, path = "/auth/password/change", tag = "accounts", request_body = ChangePassword,
+#[utoipa::path(post, path = "/auth/password/change", tag = "accounts", params(IdempotencyKey), request_body = ChangePassword,
     responses((status = 204), (status = 401)))]
 pub async fn change_password(
     State(app): State<Arc<App>>,
     client: Client,
     caller: Result<Caller, ApiError>,
     _: NoParams,
+    key: IdempotencyKey,
     body: Body<ChangePassword>,
 ) -> Result<Done<()>, ApiError> {
     let ChangePassword { current_password, change_token, new_password } = body.value;
-    let (credentials, kept) = match (change_token, current_password) {
-        (Some(token), None) => (by_token(&app, &token).await?, None),
-        (None, current) => {
-            let caller = caller?;
-            let current = current.ok_or_else(|| missing("current_password"))?;
-            (by_password(&app, &caller, current).await?, Some(caller.session_id))
+    let permission = match (change_token, current_password) {
+        (Some(token), None) => {
+            let claims = app.tokens.verify_password_change(&token.0, app.clock().now());
+            Permission::Token(claims.ok_or(ApiError::Unauthenticated)?)
         }
+        (None, current) => Permission::Password(caller?, current.ok_or_else(|| missing("current_password"))?),
         (Some(_), Some(_)) => return Err(one_too_many()),
     };
-    let change = permit(&app, credentials, kept, new_password).await?;
-    let context = client.context(change.user_id, app.clock());
-    Ok(Done::no_content(change_password::change_password(&app, context, change).await?))
+    let user_id = permission.user_id();
+    let key = key.of_actor(user_id.0, &body.raw, &app);
+    let changed = once(&app, key, |idempotency| async {
+        let context = Context { idempotency, ..client.context(user_id, app.clock()) };
+        let change = permission.grant(&app, new_password).await.map_err(ExecuteError::Refused)?;
+        change_password::change_password(&app, context, change).await
+    });
+    Ok(Done::no_content(changed.await?.position))
+}
+
+/// By what somebody claims that they may change the password.
+enum Permission {
+    Token(Claims<()>),
+    Password(Caller, Secret),
+}
+
+impl Permission {
+    const fn user_id(&self) -> UserId {
+        match self {
+            Self::Token(claims) => claims.sub,
+            Self::Password(caller, _) => caller.user_id,
+        }
+    }
+
+    async fn grant(self, app: &App, new: Secret) -> Result<Change, ApiError> {
+        let (credentials, kept) = match self {
+            Self::Token(claims) => (by_token(app, &claims).await?, None),
+            Self::Password(caller, current) => {
+                (by_password(app, &caller, current).await?, Some(caller.session_id))
+            }
+        };
+        permit(app, credentials, kept, new).await
+    }
 }
 
 /// A change token is good for one change: the change moves the session version on.
-async fn by_token(app: &App, token: &Secret) -> Result<Credentials, ApiError> {
-    let claims = app.tokens.verify_password_change(&token.0, app.clock().now());
-    let claims = claims.ok_or(ApiError::Unauthenticated)?;
+async fn by_token(app: &App, claims: &Claims<()>) -> Result<Credentials, ApiError> {
     let credentials = Credentials::of_user(app.store.pool(), claims.sub).await?;
     credentials.filter(|known| known.session_version == claims.sv).ok_or(ApiError::Unauthenticated)
 }

@@ -19,7 +19,7 @@ use crate::auth::secret::Secret;
 use crate::auth::session;
 use crate::error::ApiError;
 use crate::http::done::Done;
-use crate::http::extract::{Body, Client, NoParams};
+use crate::http::extract::{Body, Client, IdempotencyKey, NoParams, once_in_secret};
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,12 +38,13 @@ pub struct ChangeRequired {
 }
 
 /// Starts a session. An unknown address is answered as a wrong password is, and as late.
-#[utoipa::path(post, path = "/auth/login", tag = "accounts", request_body = Login,
+#[utoipa::path(post, path = "/auth/login", tag = "accounts", params(IdempotencyKey), request_body = Login,
     responses((status = 200, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token"))), (status = 401)))]
 pub async fn login(
     State(app): State<Arc<App>>,
     client: Client,
     _: NoParams,
+    key: IdempotencyKey,
     body: Body<Login>,
 ) -> Result<Response, ApiError> {
     let Login { email, password } = body.value;
@@ -58,7 +59,11 @@ pub async fn login(
     if credentials.temporary_until.is_some() {
         return change_required(&app, &credentials);
     }
-    let started = session::start(&app, context, &credentials, client.user_agent).await?;
+    let key = key.of_actor(credentials.user_id.0, &body.raw, &app);
+    let started = once_in_secret(&app, key, |idempotency| {
+        session::start(&app, Context { idempotency, ..context }, &credentials, client.user_agent)
+    });
+    let started = started.await?;
     let (session_id, generation) = (started.value, 0);
     let session = LiveSession {
         session_id,

@@ -3,8 +3,10 @@ use std::sync::Arc;
 use aggregates::{Name, Role, UserId};
 use axum::Json;
 use axum::extract::State;
+use event_store::{Context, ExecuteError, Executed};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::user::{self, Account};
 use crate::app::App;
@@ -15,7 +17,7 @@ use crate::auth::secret::Secret;
 use crate::auth::setup;
 use crate::error::ApiError;
 use crate::http::done::{Done, Versioned};
-use crate::http::extract::{Body, Client, NoParams};
+use crate::http::extract::{Body, Client, IdempotencyKey, NoParams, once};
 
 /// Whether the first administrator is still to come.
 #[derive(Serialize, ToSchema)]
@@ -44,30 +46,38 @@ pub async fn needed(State(app): State<Arc<App>>, _: NoParams) -> Result<Json<Nee
 }
 
 /// Makes the first administrator. Needs the token of the setup link, and works once.
-#[utoipa::path(post, path = "/setup", tag = "accounts", request_body = SetUp,
+#[utoipa::path(post, path = "/setup", tag = "accounts", params(IdempotencyKey), request_body = SetUp,
     responses((status = 201, body = Account), (status = 401), (status = 404)))]
 pub async fn set_up(
     State(app): State<Arc<App>>,
     client: Client,
     _: NoParams,
+    key: IdempotencyKey,
     body: Body<SetUp>,
 ) -> Result<Done<Versioned<Account>>, ApiError> {
-    let (pool, token_hash) = (app.store.pool(), setup::token_hash(&body.value.token.0));
-    if !setup::is_needed(pool).await? {
-        return Err(ApiError::NotFound);
-    }
-    // Asked before the work of hashing a password is done for just anybody; used up with the registration.
-    if !setup::is_good(pool, &token_hash, app.clock().now()).await? {
-        return Err(ApiError::Unauthenticated);
-    }
-    let user_id = UserId(app.clock().new_id());
-    let newcomer = body.value.check(&app, token_hash).await?;
-    let context = client.context(user_id, app.clock());
-    let registered = register(&app, user_id, newcomer, context.metadata).await?;
-    Ok(Done::created(registered.position, user::find(&app, user_id).await?))
+    // There is nobody yet who could be the actor.
+    let key = key.of_actor(Uuid::nil(), &body.raw, &app);
+    let registered = once(&app, key, |idempotency| async {
+        let context = client.context(UserId(app.clock().new_id()), app.clock());
+        body.value.carry_out(&app, Context { idempotency, ..context }).await.map_err(ExecuteError::Refused)
+    });
+    let registered = registered.await?;
+    Ok(Done::created(registered.position, user::find(&app, registered.value).await?))
 }
 
 impl SetUp {
+    async fn carry_out(self, app: &App, context: Context) -> Result<Executed<UserId>, ApiError> {
+        let (pool, token_hash) = (app.store.pool(), setup::token_hash(&self.token.0));
+        if !setup::is_needed(pool).await? {
+            return Err(ApiError::NotFound);
+        }
+        // Asked before the work of hashing a password is done for just anybody; used up with the registration.
+        if !setup::is_good(pool, &token_hash, app.clock().now()).await? {
+            return Err(ApiError::Unauthenticated);
+        }
+        Ok(register(app, self.check(app, token_hash).await?, context).await?)
+    }
+
     async fn check(self, app: &App, setup_token: Vec<u8>) -> Result<Newcomer, ApiError> {
         let email = Email::parse(&self.email);
         let email = email.map_err(|error| ApiError::field("email", "invalid", error.to_string()))?;

@@ -34,8 +34,9 @@ function shape(schema, schemas, depth = 0) {
   if (schema.allOf) {
     return schema.allOf.map((one) => shape(one, schemas, depth)).join(" & ");
   }
-  if (schema.type === "array") {
-    return `[${shape(schema.items, schemas, depth)}]`;
+  const types = [].concat(schema.type || "any");
+  if (types.includes("array")) {
+    return [`[${shape(schema.items, schemas, depth)}]`, ...types.filter((type) => type !== "array")].join(" | ");
   }
   if (schema.properties) {
     const pad = "  ".repeat(depth + 1);
@@ -46,8 +47,7 @@ function shape(schema, schemas, depth = 0) {
     });
     return `{\n${fields.join("\n")}\n${"  ".repeat(depth)}}`;
   }
-  const types = [].concat(schema.type || "any").join(" | ");
-  return schema.format ? `${types} (${schema.format})` : types;
+  return types.join(" | ") + (schema.format ? ` (${schema.format})` : "");
 }
 
 function bodyOf(content, schemas) {

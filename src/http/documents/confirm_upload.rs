@@ -60,11 +60,12 @@ pub async fn confirm_upload(
         }
     }
     let position = change.run(&body.raw, command).await?;
-    let (status, document) = find_after(&app, owner, id, position).await?;
-    Ok(match status {
-        Status::Verifying => Done::accepted(position, document),
-        _ => Done::ok(position, document),
-    })
+    let shown = find_after(&app, owner, id, position).await?;
+    let done = match shown.status {
+        Status::Verifying => Done::accepted(position, shown.document),
+        _ => Done::ok(position, shown.document),
+    };
+    Ok(done.read_behind(shown.stale))
 }
 
 /// Clients leave out the quotes of an entity tag, or keep them.

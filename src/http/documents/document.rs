@@ -89,20 +89,28 @@ pub(super) async fn find(
     Ok((row.status, Versioned(row.revision.to_string(), row.into())))
 }
 
+/// What the listing shows after a command, and which read models were still behind when it was asked.
+pub(super) struct Shown {
+    pub(super) status: Status,
+    pub(super) document: Versioned<Document>,
+    pub(super) stale: Vec<&'static str>,
+}
+
 /// As [`find`], after a command that appended up to `position`, or found that everything was already so.
 pub(super) async fn find_after(
     app: &Arc<App>,
     owner: UserId,
     id: DocumentId,
     position: Option<i64>,
-) -> Result<(Status, Versioned<Document>), ApiError> {
+) -> Result<Shown, ApiError> {
     let position = match position {
         Some(position) => position,
         None => app.store.head().await?,
     };
-    app.freshness.wait(position, AT_MOST).await;
+    let stale = app.freshness.wait(position, AT_MOST).await;
     match find(app, owner, id).await {
+        Ok((status, document)) => Ok(Shown { status, document, stale }),
         Err(ApiError::NotFound) => Err(ApiError::Unavailable("the listing is behind the log".into())),
-        found => found,
+        Err(error) => Err(error),
     }
 }

@@ -49,12 +49,13 @@ pub async fn history(
     Id(id): Id<DocumentId>,
     Params(place): Params<Place>,
 ) -> Result<Json<Page<Entry>>, ApiError> {
-    let before: Option<i64> = place.cursor.as_deref().map(from_cursor).transpose()?;
+    let list = format!("history of {id}");
+    let before: Option<i64> = from_cursor(&app, &list, place.cursor.as_deref()).await?;
     let page = document_history::list(app.store.pool(), member.user_id, id, before, place.limit.0).await?;
     if page.rows.is_empty() && before.is_none() {
         return Err(ApiError::NotFound);
     }
-    let next_cursor = page.next.as_ref().map(to_cursor).transpose()?;
+    let next_cursor = to_cursor(&app, &list, page.next).await?;
     Ok(Json(Page { items: page.rows.into_iter().map(Entry::from).collect(), next_cursor }))
 }
 

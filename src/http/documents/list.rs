@@ -10,7 +10,7 @@ use super::search::search;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::extract::{Member, Params};
-use crate::http::page::{Limit, Page};
+use crate::http::page::{Limit, Page, from_cursor, to_cursor};
 
 /// Which documents, in which order.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -40,17 +40,21 @@ pub async fn list(
     member: Member,
     Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Document>>, ApiError> {
-    if let Some(q) = filter.q.clone() {
-        let (sorted, cursor) = (filter.sort.is_some(), filter.cursor.clone());
-        let query = Filter { cursor: None, ..filter }.of(&member)?;
-        let page = search(&app, &q, query, sorted, cursor.as_deref()).await?;
-        let items = page.hits.into_iter().map(Document::from).collect();
-        return Ok(Json(Page { items, next_cursor: page.next }));
+    let (q, sorted, cursor) = (filter.q.clone(), filter.sort.is_some(), filter.cursor.clone());
+    let mut query = filter.of(&member)?;
+    let list = format!("documents {} {q:?}", query.shelf.as_str());
+    let place: Option<String> = from_cursor(&app, &list, cursor.as_deref()).await?;
+    if let Some(q) = q {
+        let page = search(&app, &q, query, sorted, place.as_deref()).await?;
+        let next_cursor = to_cursor(&app, &list, page.next).await?;
+        return Ok(Json(Page { items: page.hits.into_iter().map(Document::from).collect(), next_cursor }));
     }
-    let query = filter.of(&member)?;
+    let after = place.map(|place| Cursor::parse(&place, query.sort)).transpose();
+    query.after = after.map_err(|error| ApiError::field("cursor", "invalid", error.to_string()))?;
     let page = document_listing::list(app.store.pool(), &query).await?;
     let next = page.next.map(|cursor| cursor.to_text()).transpose().map_err(anyhow::Error::from)?;
-    Ok(Json(Page { items: page.rows.into_iter().map(Document::from).collect(), next_cursor: next }))
+    let next_cursor = to_cursor(&app, &list, next).await?;
+    Ok(Json(Page { items: page.rows.into_iter().map(Document::from).collect(), next_cursor }))
 }
 
 impl Filter {
@@ -62,13 +66,12 @@ impl Filter {
         let sort = sort.unwrap_or_default();
         let status: Option<Shelf> =
             self.status.map(|shelf| shelf.parse()).transpose().map_err(|error| invalid("status", &error))?;
-        let after = self.cursor.map(|cursor| Cursor::parse(&cursor, sort)).transpose();
         Ok(ListQuery {
             owner: member.user_id,
             shelf: status.unwrap_or_default(),
             sort,
             matching: None,
-            after: after.map_err(|error| invalid("cursor", &error))?,
+            after: None,
             limit: self.limit.0,
         })
     }

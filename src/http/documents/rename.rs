@@ -31,6 +31,6 @@ pub async fn rename(change: Change, body: Body<Changes>) -> Result<Done<Versione
     let name = Name::parse(name).map_err(|error| ApiError::field("name", "invalid", error.to_string()))?;
     let command = DocumentCommand::Rename { name: Personal::new(owner, name) };
     let position = change.run(&body.raw, command).await?;
-    let (_, document) = find_after(&app, owner, id, position).await?;
-    Ok(Done::ok(position, document))
+    let shown = find_after(&app, owner, id, position).await?;
+    Ok(Done::ok(position, shown.document).read_behind(shown.stale))
 }

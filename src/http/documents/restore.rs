@@ -13,6 +13,6 @@ use crate::http::extract::{Body, Empty};
 pub async fn restore(change: Change, _: Body<Empty>) -> Result<Done<Versioned<Document>>, ApiError> {
     let (app, owner, id) = (change.app.clone(), change.member.user_id, change.id);
     let position = change.run(&[], DocumentCommand::Restore).await?;
-    let (_, document) = find_after(&app, owner, id, position).await?;
-    Ok(Done::ok(position, document))
+    let shown = find_after(&app, owner, id, position).await?;
+    Ok(Done::ok(position, shown.document).read_behind(shown.stale))
 }

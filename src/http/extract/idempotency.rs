@@ -4,6 +4,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, PartialSchema};
+use uuid::Uuid;
 
 use super::Caller;
 use crate::app::App;
@@ -39,12 +40,12 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 impl IdempotencyKey {
     /// The key in its scope, bound to the body that came with it.
     pub fn of(self, caller: &Caller, body: &[u8], app: &App) -> Option<CommandKey> {
-        Some(CommandKey {
-            actor_id: caller.user_id.0,
-            key: self.key?,
-            route: self.route,
-            body_hash: app.body_hash(body),
-        })
+        self.of_actor(caller.user_id.0, body, app)
+    }
+
+    /// As [`Self::of`], where it takes more than an access token to know who acts, or nobody is known yet.
+    pub fn of_actor(self, actor_id: Uuid, body: &[u8], app: &App) -> Option<CommandKey> {
+        Some(CommandKey { actor_id, key: self.key?, route: self.route, body_hash: app.body_hash(body) })
     }
 }
 
@@ -77,6 +78,25 @@ where
     match app.store.claim(&key).await? {
         Claim::Repeat { result, position } => repeat(result, position),
         Claim::First(_) => Err(ExecuteError::Duplicate.into()),
+    }
+}
+
+/// As [`once`], for a command whose answer holds secrets: they are not kept, so a repeat is refused.
+pub async fn once_in_secret<T, C>(
+    app: &App,
+    key: Option<CommandKey>,
+    command: impl FnOnce(Option<CommandKey>) -> C,
+) -> Result<T, ApiError>
+where
+    C: Future<Output = Result<T, ApiError>>,
+{
+    let Some(key) = key else { return command(None).await };
+    match app.store.claim(&key).await? {
+        Claim::First(_in_flight) => command(Some(key)).await,
+        Claim::Repeat { .. } => Err(ApiError::Conflict(
+            "This was done before under this idempotency key, and its answer was secret: it is not kept."
+                .into(),
+        )),
     }
 }
 

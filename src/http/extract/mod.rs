@@ -16,7 +16,7 @@ pub use body::{Body, MAX_BODY};
 pub use caller::{Admin, Auditing, Caller, Member};
 pub use client::{Client, RequestId};
 pub use id::Id;
-pub use idempotency::{IdempotencyKey, once};
+pub use idempotency::{IdempotencyKey, once, once_in_secret};
 pub use if_match::IfMatch;
 pub use nothing::{Empty, NoParams};
 pub use params::Params;

@@ -2,7 +2,6 @@
 //! that it made. Nobody waits long, and who did not wait long enough is told what is stale.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -11,23 +10,31 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::done::Position;
+use crate::http::done::{FRESH_WITHIN, MinPosition, Position, Stale};
 
-const AT_MOST: Duration = Duration::from_secs(2);
 const MIN_POSITION: &str = "docuvault-min-position";
 
 pub(super) async fn wait(
     State(app): State<Arc<App>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let mut stale = match min_position(request.headers())? {
-        Some(position) => app.freshness.wait(position, AT_MOST).await,
+        Some(position) => {
+            request.extensions_mut().insert(MinPosition(position));
+            app.freshness.wait(position, FRESH_WITHIN).await
+        }
         None => Vec::new(),
     };
     let mut response = next.run(request).await;
-    if let Some(Position(position)) = response.extensions_mut().remove() {
-        stale = app.freshness.wait(position, AT_MOST).await;
+    if let Some(Stale(mut names)) = response.extensions_mut().remove() {
+        stale.append(&mut names);
+    }
+    if let Some(Position { position, stale: found }) = response.extensions_mut().remove() {
+        stale = match found {
+            Some(found) => found,
+            None => app.freshness.wait(position, FRESH_WITHIN).await,
+        };
         response.headers_mut().insert("docuvault-position", position.into());
     }
     if let Ok(names) = HeaderValue::from_str(&stale.join(", "))
@@ -41,7 +48,7 @@ pub(super) async fn wait(
 /// For an answer that is itself read from a read model: waits, as the layer does, before it is read.
 pub(in crate::http) async fn read_your_writes(app: &App, position: i64) {
     // Who is still behind is told by what is not found.
-    drop(app.freshness.wait(position, AT_MOST).await);
+    drop(app.freshness.wait(position, FRESH_WITHIN).await);
 }
 
 fn min_position(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {

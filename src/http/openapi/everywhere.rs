@@ -15,7 +15,7 @@ const ERRORS: [(&str, &str); 13] = [
     ("403", "`forbidden`: not for this role, or not from this origin"),
     ("404", "`not-found`: not there, or not yours"),
     ("409", "`conflict`, or `upload-mismatch`: the bytes are not there or not those that were announced"),
-    ("410", "`gone`: cancelled, expired or deleted permanently"),
+    ("410", "`gone`: cancelled, expired or deleted permanently; a cursor from before the log was restored"),
     ("412", "`precondition-failed`: changed since the version in If-Match"),
     ("413", "`payload-too-large`: a body over 64 KiB; or `quota-exceeded`, with figures in bytes"),
     ("415", "`unsupported-media-type`: a body that is not JSON"),
@@ -59,18 +59,19 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation
 
 /// What may happen to an operation beside what it says itself.
 fn errors(path: &str, is_query: bool, operation: &Operation) -> Vec<&'static str> {
-    let takes = |header: &str| {
+    let takes = |name: &str| {
         let mut parameters = operation.parameters.iter().flatten();
-        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == header))
+        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
     };
     let roles = serde_json::to_string(&operation.security).unwrap_or_default();
     let is_for_some = operation.security.is_some();
     let applies = [
         ("400", true),
         ("401", is_for_some),
-        ("403", is_for_some && !roles.contains("auditor")),
+        ("403", is_for_some && !["user", "admin", "auditor"].iter().all(|role| roles.contains(role))),
         ("404", path.contains("{id}")),
         ("409", takes("Idempotency-Key")),
+        ("410", takes("cursor")),
         ("412", takes("If-Match")),
         ("413", !is_query),
         ("415", !is_query),

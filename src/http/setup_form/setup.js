@@ -22,8 +22,7 @@ async function begin() {
   }
 }
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
+async function submit() {
   const fields = new FormData(form);
   const body = { token, email: fields.get("email"), password: fields.get("password") };
   if (fields.get("display_name").trim()) {
@@ -41,11 +40,24 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   const problem = await answer.json();
-  if (answer.status === 401) {
+  if (answer.status === 404) {
+    form.hidden = true;
+    tell("This vault is set up already.");
+  } else if (answer.status === 401) {
     tell("This setup link is not valid any more. Restart the server, or run `docuvault setup-link`, for a new one.");
   } else {
     tell((problem.errors || []).map((error) => error.message).join(" ") || problem.detail);
   }
+}
+
+// One request at a time: the link is good for one administrator.
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  tell("One moment…");
+  await submit().catch(() => tell("The server does not answer. Try again shortly."));
+  button.disabled = false;
 });
 
 begin().catch(() => tell("The server does not answer. Try again shortly."));

@@ -58,7 +58,7 @@ async fn talk(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
-    let read = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.expect("it closes");
+    let read = timeout(Duration::from_secs(40), stream.read_to_end(&mut answer)).await.expect("it closes");
     assert!(read.is_ok() || !answer.is_empty(), "{read:?}");
     String::from_utf8(answer).unwrap()
 }
@@ -86,7 +86,51 @@ async fn large_headers_are_refused() {
     let (address, _server) = start(&CancellationToken::new()).await;
     let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Large: {}\r\n\r\n", "x".repeat(17 * 1024));
     let answer = talk(address, request.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert_is_problem(&answer, 431);
+}
+
+/// What hyper refuses by itself, alone and behind a good request.
+#[tokio::test]
+async fn what_is_no_request_is_answered_in_the_form_of_every_error() {
+    let (address, _server) = start(&CancellationToken::new()).await;
+    let good = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for broken in [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET / HTTP/1.1\r\nX: \0\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
+    ] {
+        assert_is_problem(&talk(address, broken.as_bytes()).await, 400);
+        let both = talk(address, format!("{good}{broken}").as_bytes()).await;
+        assert!(both.starts_with("HTTP/1.1 200"), "{both}");
+        assert_eq!(both.matches("HTTP/1.1 400").count(), 1, "{both}");
+    }
+}
+
+/// Once, as problem details, and the connection is closed.
+fn assert_is_problem(answer: &str, status: u16) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(head.contains("content-type: application/problem+json") && head.contains("nosniff"), "{answer}");
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!((&body["type"], &body["status"]), (&"/problems/bad-request".into(), &status.into()));
+    assert!(head.contains(&format!("x-request-id: {}", body["request_id"].as_str().unwrap())), "{answer}");
+}
+
+/// A request may take 30 seconds, its body included.
+#[sqlx::test(migrations = "./migrations")]
+async fn slow_bodies_are_not_waited_for(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, vault.router.clone(), CancellationToken::new()));
+    let started = Instant::now();
+    let half = "POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: application/json\r\n\
+                Content-Length: 40\r\n\r\n{\"email\":";
+    let answer = timeout(Duration::from_secs(45), talk(address, half.as_bytes())).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("/problems/unavailable"), "{answer}");
+    assert!(started.elapsed() > Duration::from_secs(28), "an honest client has its time");
 }
 
 #[tokio::test]

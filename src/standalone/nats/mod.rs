@@ -30,7 +30,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A server that has run for so long ended for a reason of its own: it is started again at once.
 const SETTLED: Duration = Duration::from_secs(30);
-const LOG_CHECK_INTERVAL: Duration = Duration::from_mins(1);
+/// How often its log and its files are looked at.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct Nats<'a> {
     data: &'a DataDirectory,
@@ -61,13 +62,19 @@ impl<'a> Nats<'a> {
     /// Starts it, and again whenever it ends.
     pub(super) async fn keep_alive(&mut self) -> Infallible {
         let mut pause = FIRST_PAUSE;
-        let log = self.data.nats_log();
+        let (log, configuration) = (self.data.nats_log(), self.configuration());
         loop {
             let started = Instant::now();
             match self.start() {
                 Ok(child) => {
-                    while timeout(LOG_CHECK_INTERVAL, child.wait()).await.is_err() {
+                    while timeout(CHECK_INTERVAL, child.wait()).await.is_err() {
                         log_file::bound(&log);
+                        if !configuration.exists() {
+                            tracing::error!("the files of nats-server were deleted under it");
+                            // An error means that it has just ended.
+                            let _ = child.kill().await;
+                            break;
+                        }
                     }
                     tracing::error!(log = %log.display(), "nats-server ended unexpectedly");
                 }
@@ -89,10 +96,14 @@ impl<'a> Nats<'a> {
         }
     }
 
+    fn configuration(&self) -> PathBuf {
+        self.data.nats().join("nats-server.conf")
+    }
+
     fn start(&mut self) -> anyhow::Result<&mut Child> {
         let directory = self.data.nats();
         private_file::make_directory(&directory)?;
-        let configuration = directory.join("nats-server.conf");
+        let configuration = self.configuration();
         private_file::replace(&configuration, CONFIGURATION)?;
         let log = log_file::open(&self.data.nats_log())?;
         let mut command = Command::new("setpriv");

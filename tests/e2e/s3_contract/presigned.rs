@@ -130,6 +130,12 @@ async fn a_presigned_get_names_type_and_disposition_and_serves_ranges() {
     assert_eq!(answer.headers()["content-range"], "bytes 3-4/10");
     assert_eq!(answer.bytes().await.unwrap().as_ref(), b"34");
 
+    let head = s3.client.head_object().bucket(s3.name()).key(&key).response_content_disposition(disposition);
+    let head = head.response_content_type("application/pdf").presigned(soon()).await.unwrap();
+    let answer = send(&head, "HEAD", &[], b"").await;
+    assert_eq!(answer.headers()["content-disposition"], disposition);
+    assert_eq!(answer.headers()["content-type"], "application/pdf");
+
     let tampered = get.uri().replace("attachment", "inline");
     assert_ne!(tampered, get.uri());
     assert_eq!(reqwest::get(tampered).await.unwrap().status(), 403);

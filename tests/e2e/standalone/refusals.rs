@@ -82,7 +82,7 @@ async fn a_machine_without_postgresql_is_told_how_to_get_it() {
         "--listen",
         "127.0.0.1:0",
     ]);
-    command.arg("--data").arg(directory.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command.arg("--data").arg(directory.path()).env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     let message = refusal(command).await;
     assert!(message.contains("apt-get install postgresql"), "{message}");
 }

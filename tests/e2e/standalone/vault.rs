@@ -35,8 +35,9 @@ pub(crate) fn standalone(data: &Path) -> Command {
 /// The binary, without what the caller's environment says about vaults.
 pub(crate) fn docuvault() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docuvault"));
-    let theirs =
-        |name: &str| ["DOCUVAULT_", "DATABASE_", "S3_"].iter().any(|prefix| name.starts_with(prefix));
+    let theirs = |name: &str| {
+        ["DOCUVAULT_", "DATABASE_", "NATS_", "S3_"].iter().any(|prefix| name.starts_with(prefix))
+    };
     for (name, _) in std::env::vars().filter(|(name, _)| theirs(name)) {
         command.env_remove(name);
     }

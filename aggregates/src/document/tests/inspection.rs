@@ -10,8 +10,8 @@ fn record(upload: u128, inspection: Inspection) -> DocumentCommand {
     }
 }
 
-fn purged(given: Vec<DocumentEvent>) -> Vec<StoredObject> {
-    match fold(&given).decide(DocumentCommand::Purge).unwrap().remove(0) {
+fn purged(given: &[DocumentEvent]) -> Vec<StoredObject> {
+    match fold(given).decide(DocumentCommand::Purge).unwrap().remove(0) {
         DocumentEvent::DocumentPurged { objects, .. } => objects,
         other => panic!("{other:?}"),
     }
@@ -40,8 +40,8 @@ fn another_documents_upload_is_refused() {
 fn purging_names_the_derived_object_if_there_is_one() {
     let object = |key: &str| StoredObject::Object { key: key.into() };
     let trashed = || DocumentEvent::DocumentTrashed { bytes: 500 };
-    let with = purged(vec![requested(single()), completed(), inspected(text()), trashed()]);
+    let with = purged(&[requested(single()), completed(), inspected(text()), trashed()]);
     assert_eq!(with, [object("1/2/3.pdf"), object("derived/1/2/3")]);
-    let without = purged(vec![requested(single()), completed(), inspected(unreadable())]);
+    let without = purged(&[requested(single()), completed(), inspected(unreadable())]);
     assert_eq!(without, [object("1/2/3.pdf")]);
 }

@@ -1,5 +1,7 @@
 //! Whatever state a session is in, or somebody else's is, the door does the same.
 
+use std::time::Duration;
+
 use sqlx::{Executor, PgPool};
 
 use super::{Append, append, code, outcomes, send};
@@ -15,6 +17,20 @@ async fn it_opens_only_at_read_committed(admin: PgPool) {
         app.execute("ROLLBACK").await.unwrap();
     }
     assert!(vault::positions(&admin).await.is_empty());
+}
+
+/// F12: the application's role cannot hold the gate by falling silent.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_session_that_idles_behind_the_door_is_ended(admin: PgPool) {
+    let pool = vault::app_pool(vault::app_options(&admin));
+    let mut stuck = pool.acquire().await.unwrap();
+    stuck.execute("BEGIN").await.unwrap();
+    send(&mut stuck, &[append(&[], &[1])]).await.unwrap();
+    let mut other = pool.acquire().await.unwrap();
+    let appended = tokio::time::timeout(Duration::from_mins(1), send(&mut other, &[append(&[], &[1])])).await;
+    assert_eq!(outcomes(&appended.expect("the gate opens again").unwrap()), ["appended"]);
+    assert_eq!(vault::positions(&admin).await, [1], "what the stuck one did is undone");
+    assert!(stuck.execute("COMMIT").await.is_err());
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -156,17 +156,13 @@ async fn two_at_once_are_refused_and_a_cancelled_one_leaves_nothing(pool: PgPool
 #[sqlx::test(migrations = "../migrations")]
 async fn a_page_of_a_long_list_reads_a_handful_of_blocks(pool: PgPool) {
     let vault = Vault::open(&pool).await;
-    let fill = "INSERT INTO document_listing
-        SELECT 1, md5(n::text)::uuid, md5((n % 2)::text)::uuid, 'n', 'n' || n, 'text/plain', n, '', NULL, 'active', 1,
-               now() + n * interval '1 s', now(), now(), md5(n::text)::uuid, 'k' || n, now(), n
+    let fill = "INSERT INTO document_listing (generation, document_id, owner_id, name, sort_name, content_type, size,
+            sha256, status, version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position,
+            revision)
+        SELECT 1, md5(n::text)::uuid, md5((n % 2)::text)::uuid, 'n', 'n' || n, 'text/plain', n, '', 'active', 1,
+               now() + n * interval '1 s', now(), now(), md5(n::text)::uuid, 'k' || n, now(), n, 1
         FROM generate_series(1, 40000) n";
-    let columns =
-        "generation, document_id, owner_id, name, sort_name, content_type, size, sha256, folder_id, status,
-        version, created_at, updated_at, uploaded_at, upload_id, object_key, expires_at, position";
-    sqlx::query(&fill.replace("document_listing\n", &format!("document_listing ({columns})\n")))
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query(fill).execute(&pool).await.unwrap();
     sqlx::query("VACUUM ANALYZE document_listing_g1").execute(&pool).await.unwrap();
     let page = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM document_listing
         WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_listing')

@@ -1,8 +1,10 @@
+use aggregates::Role;
 use http::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::{Browser, PASSWORD};
+use crate::auth::create_user::create_user;
 use crate::fixture::Vault;
 
 const NEW: &str = "an entirely new password";
@@ -26,6 +28,33 @@ async fn every_other_session_ends_and_this_one_goes_on(pool: PgPool) {
     assert_eq!(here.get("/me").await.status, StatusCode::OK);
     assert_eq!(there.login("ana@example.org", PASSWORD).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(there.login("ana@example.org", NEW).await.status, StatusCode::OK);
+}
+
+/// F01: the answer was lost, with either permission.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_repeat_with_its_key_changes_nothing_more(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut ana = Browser::user(&vault, "ana@example.org").await;
+    let change = json!({ "current_password": PASSWORD, "new_password": NEW });
+    let repeat = async |browser: &mut Browser, body: &serde_json::Value| {
+        for _ in 0..2 {
+            let headers = [("idempotency-key", "lost")];
+            let changed = browser.send("POST", "/auth/password/change", &headers, Some(body.clone())).await;
+            assert_eq!(changed.status, StatusCode::NO_CONTENT, "{:?}", changed.body);
+        }
+    };
+    repeat(&mut ana, &change).await;
+    assert_eq!(ana.login("ana@example.org", NEW).await.status, StatusCode::OK);
+
+    let temporary = create_user(&vault.app, "bo@example.org", Role::User).await.unwrap().expose().to_owned();
+    let mut bo = Browser::new(&vault);
+    let token = bo.login("bo@example.org", &temporary).await.body["change_token"].clone();
+    repeat(&mut bo, &json!({ "change_token": token, "new_password": NEW })).await;
+    let changes: i64 = sqlx::query_scalar("SELECT count(*) FROM events WHERE event_type = 'PasswordChanged'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(changes, 3, "one of the fixture's, and one for each key");
 }
 
 #[sqlx::test(migrations = "./migrations")]

@@ -13,6 +13,20 @@ async fn count(pool: &PgPool, event_type: &str) -> i64 {
     count.bind(event_type).fetch_one(pool).await.unwrap()
 }
 
+/// An answer that holds secrets is not kept.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_login_is_not_repeated(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut ana = Browser::user(&vault, "ana@example.org").await;
+    let mut login = async |key: &str| {
+        let body = json!({ "email": "ana@example.org", "password": PASSWORD });
+        ana.send("POST", "/auth/login", &[("idempotency-key", key)], Some(body)).await.status
+    };
+    assert_eq!(login("once").await, StatusCode::OK);
+    assert_eq!(login("once").await, StatusCode::CONFLICT);
+    assert_eq!(login("another").await, StatusCode::OK);
+}
+
 #[sqlx::test(migrations = "./migrations")]
 async fn a_login_answers_tokens_and_the_account(pool: PgPool) {
     let vault = Vault::open(&pool).await;

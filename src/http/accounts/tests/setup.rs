@@ -34,6 +34,25 @@ async fn the_link_makes_one_administrator_and_then_is_gone(pool: PgPool) {
     assert!(me.headers.contains_key("etag"));
 }
 
+/// F01: the answer was lost.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_repeat_with_its_key_is_answered_alike(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut browser = Browser::new(&vault);
+    let mut set_up = async |key: &str, body: &serde_json::Value| {
+        browser.send("POST", "/setup", &[("idempotency-key", key)], Some(body.clone())).await
+    };
+    let body = json!({ "token": token(&vault).await, "email": "ana@example.org", "password": PASSWORD });
+    let made = set_up("first", &body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.body);
+    let again = set_up("first", &body).await;
+    assert_eq!((again.status, again.body), (StatusCode::CREATED, made.body));
+    let mut other = body.clone();
+    other["email"] = json!("eve@example.org");
+    assert_eq!(set_up("first", &other).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(set_up("second", &body).await.status, StatusCode::NOT_FOUND);
+}
+
 #[sqlx::test(migrations = "./migrations")]
 async fn another_token_is_refused_and_an_old_one_too(pool: PgPool) {
     let vault = Vault::open(&pool).await;

@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use aggregates::{DocumentId, Role};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 use crate::fixture::{Vault, eventually};
 
@@ -182,4 +185,24 @@ async fn lists_are_sorted_and_paged(pool: PgPool) {
     }
     let wrong_sort = user.get(&format!("/documents?sort=size&cursor={cursor}")).await;
     assert_eq!(wrong_sort.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// Whatever the listing has become by the time the answer leaves: it was read when it was behind.
+#[sqlx::test(migrations = "./migrations")]
+async fn an_answer_read_from_a_listing_that_was_behind_says_so(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let user = vault.user().await;
+    let path = path(&user.upload("a.txt", b"hello").await);
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE document_listing IN SHARE ROW EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    let mut renaming = tokio::spawn(async move { user.patch(&path, json!({ "name": "b.txt" })).await });
+    // Longer than an answer waits for the listing, shorter than twice as long.
+    let early = timeout(Duration::from_secs(3), &mut renaming).await;
+    held.rollback().await.unwrap();
+    let answer = match early {
+        Ok(answer) => answer.unwrap(),
+        Err(_) => renaming.await.unwrap(),
+    };
+    let fresh = answer.body["name"] == "b.txt";
+    assert!(fresh || answer.headers.contains_key("docuvault-stale"), "{answer:?}");
 }

@@ -55,10 +55,11 @@ pub(super) async fn get_object(storage: &Arc<Storage>, input: GetObjectInput) ->
 }
 
 pub(super) async fn head_object(storage: &Arc<Storage>, input: HeadObjectInput) -> Answer<HeadObjectOutput> {
+    let (bucket, key) = (input.bucket, input.key);
     let object = storage
         .read(move |snapshot| {
-            require_bucket(snapshot, &input.bucket)?;
-            let object = find_object(&snapshot.open_table(OBJECTS)?, &input.bucket, &input.key)?;
+            require_bucket(snapshot, &bucket)?;
+            let object = find_object(&snapshot.open_table(OBJECTS)?, &bucket, &key)?;
             Ok(object.ok_or_else(|| s3_error!(NoSuchKey))?)
         })
         .await?;
@@ -74,6 +75,19 @@ pub(super) async fn head_object(storage: &Arc<Storage>, input: HeadObjectInput) 
     let mut output = described(object, wants_checksum(input.checksum_mode.as_ref()));
     output.content_length = signed(range.end - range.start);
     output.content_range = content_range;
+    // What the query overrides; for a GET, s3s does it.
+    let overridden = [
+        (&mut output.cache_control, input.response_cache_control),
+        (&mut output.content_disposition, input.response_content_disposition),
+        (&mut output.content_encoding, input.response_content_encoding),
+        (&mut output.content_language, input.response_content_language),
+        (&mut output.content_type, input.response_content_type),
+    ];
+    for (header, wished) in overridden {
+        if wished.is_some() {
+            *header = wished;
+        }
+    }
     Ok(S3Response::with_status(output, status))
 }
 

@@ -1,0 +1,117 @@
+//! After the log was restored from a backup: says so in the log, begins a new lineage, and throws away what others have
+//! of the lost one. Running it twice changes nothing more.
+
+use aggregates::{Actor, LogEvent, Metadata, UserId, log};
+use event_store::{Context, EventStore, StoreError};
+use futures::FutureExt;
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::config::NatsConfig;
+use crate::nats::{self, Envelope, STREAM};
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Where the log says so; `None`: it did already.
+    pub position: Option<i64>,
+    pub lineage: Uuid,
+    /// The JetStream stream is gone, and the relay makes it anew. False: NATS was not reached, and the relay does both.
+    pub purged: bool,
+}
+
+/// `store` works as `docuvault_migrate`: nobody else may begin a lineage.
+pub async fn after_restore(store: &EventStore, nats: Option<&NatsConfig>) -> anyhow::Result<Restored> {
+    let (former, head) = (store.lineage().await?, store.head().await?);
+    let known = match nats {
+        Some(config) => last_known(config).await,
+        None => Err(anyhow::anyhow!("NATS_URL is not set")),
+    };
+    let newest = store.read_at(&[head]).await?.remove(&head);
+    let (position, lineage) = if newest.is_some_and(|event| event.aggregate_type == log::TYPE) {
+        (None, former)
+    } else {
+        let last_lost = known.as_ref().ok().copied().flatten().filter(|last| *last > head);
+        let lineage = store.clock().new_id();
+        (Some(begin(store, former, lineage, head, last_lost).await?), lineage)
+    };
+    let purged = match (nats, known) {
+        (Some(config), Ok(_)) => {
+            nats::delete(&nats::connect(config, nats::RELAY, 1).await?).await?;
+            true
+        }
+        (_, Err(error)) => {
+            tracing::warn!(error = format!("{error:#}"), "NATS is not reached");
+            false
+        }
+        (None, Ok(_)) => false,
+    };
+    Ok(Restored { position, lineage, purged })
+}
+
+/// The newest position that the stream speaks of.
+async fn last_known(config: &NatsConfig) -> anyhow::Result<Option<i64>> {
+    let stream = match nats::connect(config, nats::RELAY, 1).await?.get_stream(STREAM).await {
+        Err(error) if nats::is_missing(&error) => return Ok(None),
+        found => found?,
+    };
+    let last = stream.cached_info().state.last_sequence;
+    if last == 0 {
+        return Ok(None);
+    }
+    let message = stream.get_raw_message(last).await?;
+    Ok(Envelope::parse(&message.payload).ok().map(|envelope| envelope.position))
+}
+
+/// One statement: the event, the new lineage, and the end of the former one.
+async fn begin(
+    store: &EventStore,
+    former: Uuid,
+    lineage: Uuid,
+    head: i64,
+    last_lost: Option<i64>,
+) -> anyhow::Result<i64> {
+    let clock = store.clock();
+    let metadata = Metadata {
+        actor: Actor::Operator,
+        correlation_id: clock.new_id(),
+        causation_id: None,
+        occurred_at: clock.now(),
+        ip: None,
+    };
+    // The log is nobody's vault.
+    let context = Context { owner_id: UserId(Uuid::nil()), metadata, idempotency: None };
+    let event = LogEvent::LogRestored { former_lineage: former, lineage, first_lost: head + 1, last_lost };
+    let pool = store.pool().clone();
+    let done = store
+        .execute_with(
+            context,
+            move |unit| std::future::ready(unit.record_of_log(&event)).boxed(),
+            move |append| write(pool.clone(), append, former, lineage, head).boxed(),
+        )
+        .await?;
+    done.position.ok_or_else(|| StoreError::Closed.into())
+}
+
+async fn write(
+    pool: PgPool,
+    append: Value,
+    former: Uuid,
+    lineage: Uuid,
+    head: i64,
+) -> Result<Option<i64>, sqlx::Error> {
+    let position = sqlx::query_scalar!(
+        "WITH begun AS (
+             UPDATE log_identity SET lineage = $3, created_at = now() WHERE lineage = $2 RETURNING lineage
+         ), ended AS (
+             INSERT INTO former_lineages (lineage, shared) SELECT $2, $4 FROM begun RETURNING 1
+         ), letters AS (DELETE FROM dead_letters WHERE position > $4 RETURNING 1)
+         SELECT append_or_fail($1) FROM begun, ended",
+        append,
+        former,
+        lineage,
+        head
+    );
+    Ok(position.fetch_optional(&pool).await?.flatten())
+}

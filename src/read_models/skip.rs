@@ -1,0 +1,31 @@
+use nix::unistd::{Uid, User};
+
+use super::output;
+use crate::app::App;
+use crate::failure::Failure;
+
+/// Has `name` pass over the event at `position`, at which it is stopped.
+pub(super) async fn skip(app: &App, name: &str, position: i64, reason: &str) -> anyhow::Result<()> {
+    if reason.trim().is_empty() {
+        return Err(Failure::new("--reason is empty", "say why nobody will miss this event").into());
+    }
+    let pool = app.store.pool();
+    if projections::skip(pool, name, position, reason, &operator()).await? {
+        return Ok(output::line(&format!("`{name}` passes over position {position} and goes on"))?);
+    }
+    let stopped = projections::stopped(pool).await?;
+    let remedy = match stopped.iter().find(|one| one.name == name) {
+        Some(one) => format!("it is stopped at position {}: {}", one.position, one.error),
+        None => {
+            "only the event that a projection is stopped at can be skipped: see `docuvault projections list`"
+                .into()
+        }
+    };
+    Err(Failure::new(format!("`{name}` is not stopped at position {position}"), remedy).into())
+}
+
+/// Who is at the keyboard, as far as this machine knows.
+fn operator() -> String {
+    let user = User::from_uid(Uid::current()).ok().flatten();
+    user.map_or_else(|| "operator".into(), |user| format!("operator {}", user.name))
+}
