@@ -39,7 +39,7 @@ END $$;
 CREATE FUNCTION search_query(words text[], configurations text[]) RETURNS tsquery
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    sought        tsquery := '';
+    sought        tsquery;
     alternatives  tsquery;
     stem          tsquery;
     meaningless   boolean;
@@ -58,7 +58,7 @@ BEGIN
             END IF;
         END LOOP;
         IF place = cardinality(words) OR NOT meaningless THEN
-            sought := CASE WHEN numnode(sought) = 0 THEN alternatives ELSE sought && alternatives END;
+            sought := coalesce(sought && alternatives, alternatives);
         END IF;
     END LOOP;
     RETURN sought;
@@ -85,3 +85,29 @@ CREATE INDEX document_search_words ON document_search USING gin (vector);
 CREATE INDEX document_search_languages ON document_search (generation, owner_id, configuration);
 
 SELECT add_projection('document_search');
+
+-- The documents of `owner` that match, ranked; of more than a thousand only by whether their names match (`coarse`; NULL:
+-- to be found out), because ranking reads every vector. Matching costs the planner nothing, although most vectors have to
+-- be fetched from elsewhere: it is told, or it would not use the index.
+CREATE FUNCTION search_matches(owner uuid, on_shelf text, query tsquery, coarse boolean)
+RETURNS TABLE (document_id uuid, rank real, is_coarse boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET cpu_operator_cost = 1 AS $$
+DECLARE
+    serving bigint := (SELECT generation FROM public.serving_projections WHERE name = 'document_search');
+BEGIN
+    IF coarse IS NULL THEN
+        coarse := 1000 < (SELECT count(*) FROM (
+            SELECT FROM public.document_search AS document
+            WHERE document.generation = serving AND document.owner_id = owner AND document.shelf = on_shelf
+              AND document.vector @@ query LIMIT 1001) AS matching);
+    END IF;
+    RETURN QUERY
+        SELECT document.document_id,
+               (CASE WHEN document.name_vector @@ query THEN 1 ELSE 0 END
+                + CASE WHEN coarse THEN 0 ELSE ts_rank(document.vector, query) END)::real,
+               coarse
+        FROM public.document_search AS document
+        WHERE document.generation = serving AND document.owner_id = owner AND document.shelf = on_shelf
+          AND document.vector @@ query;
+END $$;

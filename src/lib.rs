@@ -3,6 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod blobs;
+pub mod cli;
 pub mod config;
 pub mod consumers;
 pub mod doctor;
@@ -18,7 +19,6 @@ pub mod migrate;
 pub mod nats;
 mod private_file;
 pub mod processes;
-pub mod read_models;
 pub mod relay;
 pub mod roles;
 pub mod serve;

@@ -67,15 +67,11 @@ pub async fn list(pool: &PgPool, query: &ListQuery) -> Result<Page, sqlx::Error>
         ($column:literal, $key:ident) => {
             if query.sort.descending {
                 page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) < ($3, $4) AND ($6::text IS NULL OR document_id IN (
-                            SELECT document_id FROM document_search
-                            WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_search')
-                              AND owner_id = $1 AND vector @@ $6::tsquery))
+                            SELECT document_id FROM search_matches($1, $2, $6::text::tsquery, true)))
                         ORDER BY " $column " DESC, document_id DESC LIMIT $5"], $key)
             } else {
                 page!(["owner_id = $1 AND shelf = $2 AND (" $column ", document_id) > ($3, $4) AND ($6::text IS NULL OR document_id IN (
-                            SELECT document_id FROM document_search
-                            WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_search')
-                              AND owner_id = $1 AND vector @@ $6::tsquery))
+                            SELECT document_id FROM search_matches($1, $2, $6::text::tsquery, true)))
                         ORDER BY " $column ", document_id LIMIT $5"], $key)
             }
         };

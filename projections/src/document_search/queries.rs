@@ -14,8 +14,6 @@ use crate::document_listing::{self, Cursor, DocumentRow, ListQuery, Shelf, Sort}
 const SEARCHED: i32 = 1_000_000;
 /// Characters of a text in which a place to show is looked for first: without reading all of a long one.
 const SHOWN_FROM: i32 = 30_000;
-/// Documents up to which their texts take part in the ranking.
-const RANKED: i64 = 1_000;
 
 /// A search that a person asks for.
 #[derive(Clone, Debug)]
@@ -50,23 +48,17 @@ pub(super) struct SearchedText {
     pub(super) beginning: String,
 }
 
-/// What the words of a query are in the languages of its owner.
-struct Prepared {
-    tsquery: String,
-    coarse: bool,
-}
-
 /// One page of the documents of `query.owner` that hold all of its words.
 pub async fn search(pool: &PgPool, query: &SearchQuery) -> anyhow::Result<FoundPage> {
-    let prepared = prepare(pool, query).await?;
+    let tsquery = prepare(pool, query).await?;
     let (rows, next) = match &query.order {
-        Order::Rank(after) => by_rank(pool, query, &prepared, *after).await?,
+        Order::Rank(after) => by_rank(pool, query, &tsquery, *after).await?,
         Order::Sorted(sort, after) => {
             let list = ListQuery {
                 owner: query.owner,
                 shelf: query.shelf,
                 sort: *sort,
-                matching: Some(prepared.tsquery.clone()),
+                matching: Some(tsquery.clone()),
                 after: after.clone(),
                 limit: query.limit,
             };
@@ -74,14 +66,15 @@ pub async fn search(pool: &PgPool, query: &SearchQuery) -> anyhow::Result<FoundP
             (page.rows, page.next.map(|cursor| cursor.to_text()).transpose()?)
         }
     };
-    let stems = lexemes(&prepared.tsquery);
+    let stems = lexemes(&tsquery);
     let terms = Terms { words: &query.words.0, stems: &stems };
     Ok(FoundPage { hits: show(pool, rows, &terms).await?, next })
 }
 
-async fn prepare(pool: &PgPool, query: &SearchQuery) -> Result<Prepared, sqlx::Error> {
+/// What the words of a query are in the languages of its owner: a `tsquery`.
+async fn prepare(pool: &PgPool, query: &SearchQuery) -> Result<String, sqlx::Error> {
     // The languages of the owner, each found by one step in the index.
-    let row = sqlx::query!(
+    let tsquery = sqlx::query_scalar!(
         r#"WITH RECURSIVE serving AS (
                SELECT generation FROM serving_projections WHERE name = 'document_search'
            ), languages AS (
@@ -101,44 +94,27 @@ async fn prepare(pool: &PgPool, query: &SearchQuery) -> Result<Prepared, sqlx::E
     )
     .fetch_one(pool)
     .await?;
-    let matches = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM (
-               SELECT FROM document_search
-               WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_search')
-                 AND owner_id = $1 AND shelf = $2 AND vector @@ $3::text::tsquery LIMIT $4) AS counted"#,
-        query.owner.0,
-        query.shelf.as_str(),
-        row.tsquery,
-        RANKED + 1
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(Prepared { tsquery: row.tsquery, coarse: matches > RANKED })
+    Ok(tsquery)
 }
 
 async fn by_rank(
     pool: &PgPool,
     query: &SearchQuery,
-    prepared: &Prepared,
+    tsquery: &str,
     after: Option<RankCursor>,
 ) -> anyhow::Result<(Vec<DocumentRow>, Option<String>)> {
-    let after =
-        after.unwrap_or(RankCursor { rank: f32::MAX, document_id: Uuid::nil(), coarse: prepared.coarse });
+    let (rank, document_id) =
+        after.map_or((f32::INFINITY, Uuid::nil()), |after| (after.rank, after.document_id));
     let mut found = sqlx::query!(
-        r#"SELECT document_id, rank AS "rank!" FROM (
-               SELECT document_id,
-                      (CASE WHEN name_vector @@ query THEN 1 ELSE 0 END
-                       + CASE WHEN $6 THEN 0 ELSE ts_rank(vector, query) END)::real AS rank
-               FROM document_search, (SELECT $3::text::tsquery AS query) AS words
-               WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'document_search')
-                 AND owner_id = $1 AND shelf = $2 AND vector @@ query) AS matching
+        r#"SELECT document_id AS "document_id!", rank AS "rank!", is_coarse AS "coarse!"
+           FROM search_matches($1, $2, $3::text::tsquery, $6)
            WHERE (rank, document_id) < ($4, $5) ORDER BY rank DESC, document_id DESC LIMIT $7"#,
         query.owner.0,
         query.shelf.as_str(),
-        prepared.tsquery,
-        after.rank,
-        after.document_id,
-        after.coarse,
+        tsquery,
+        rank,
+        document_id,
+        after.map(|after| after.coarse),
         i64::from(query.limit) + 1
     )
     .fetch_all(pool)
@@ -148,7 +124,7 @@ async fn by_rank(
     let next = found.last().filter(|_| more).map(|last| RankCursor {
         rank: last.rank,
         document_id: last.document_id,
-        coarse: after.coarse,
+        coarse: last.coarse,
     });
     let ids: Vec<Uuid> = found.into_iter().map(|row| row.document_id).collect();
     let listed = document_listing::find_all(pool, query.owner, &ids).await?;

@@ -5,3 +5,4 @@ mod confirming;
 mod life;
 mod multipart;
 mod quota;
+mod searching;

@@ -29,6 +29,7 @@ const BY_CLIENTS: [&str; 7] = [
 pub(super) async fn check(cluster: &Cluster, people: &[Person], history: &History) {
     let mut log = cluster.postgres.connect("docuvault").await.unwrap();
     inspected_once(&mut log, history).await;
+    audited_once(&mut log, history).await;
     dense(&mut log, history).await;
     for person in people {
         effects(&mut log, person, history).await;
@@ -69,6 +70,24 @@ async fn inspected_once(log: &mut PgConnection, history: &History) {
     history.require(all, || format!("I4: inspections per document, if not one: {left:?}"));
     let dead: i64 = sqlx::query_scalar("SELECT count(*) FROM dead_letters").fetch_one(log).await.unwrap();
     history.require(dead == 0, || format!("I4: {dead} events that were delivered became dead letters"));
+}
+
+/// The audit trail has one row for each event of the log.
+async fn audited_once(log: &mut PgConnection, history: &History) {
+    let wrong = "SELECT count(*) FROM events FULL JOIN (
+                     SELECT position, audit_trail.event_id FROM audit_trail JOIN serving_projections USING (generation)
+                     WHERE name = 'audit_trail') audited USING (position)
+                 WHERE events.event_id IS DISTINCT FROM audited.event_id";
+    let mut count = 0_i64;
+    let all = timeout(
+        INSPECTION_LIMIT,
+        eventually(INSPECTION_LIMIT * 2, async || {
+            count = sqlx::query_scalar(wrong).fetch_one(&mut *log).await.unwrap();
+            count == 0
+        }),
+    );
+    let all = all.await.is_ok();
+    history.require(all, || format!("the audit trail and the log differ in {count} rows"));
 }
 
 /// I2: no position and no sequence is missing.

@@ -48,7 +48,7 @@ const SHAPE: Shape = Shape { nodes: NODES, small_disk: true, clocks: true };
 async fn nothing_acknowledged_is_lost_whatever_fails() {
     let first: u64 = setting("FAULT_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let seeds: u64 = setting("FAULT_SEEDS").unwrap_or(1);
-    let length = Duration::from_secs(setting("FAULT_SECONDS").unwrap_or(20));
+    let length = Duration::from_secs(setting("FAULT_SECONDS").unwrap_or(15));
     report::print_head();
     let mut violated = Vec::new();
     for seed in first..first + seeds {

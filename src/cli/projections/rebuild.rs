@@ -7,9 +7,9 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
-use super::output::{self, Format};
 use super::progress;
 use crate::app::App;
+use crate::cli::output::{self, Format};
 use crate::failure::Failure;
 
 /// Between two looks at a rebuild that somebody else may be driving.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use projections::{CannotFold, Comparison, Projection};
 
-use super::output::{self, Format};
 use crate::app::App;
+use crate::cli::output::{self, Format};
 
 /// Compares `projection` with a fresh fold. 0: they are equal; 1: they differ.
 pub(super) async fn verify(

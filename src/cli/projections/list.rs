@@ -1,7 +1,7 @@
 use projections::{State, Status};
 
-use super::output::{self, Format};
 use crate::app::App;
+use crate::cli::output::{self, Format};
 
 /// How each projection stands.
 pub(super) async fn list(app: &App, format: Format) -> anyhow::Result<()> {

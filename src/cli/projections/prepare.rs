@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use projections::{Holder, Projection, Rebuild, Serving};
 
-use super::{output, progress};
+use super::progress;
 use crate::app::App;
+use crate::cli::output;
 use crate::failure::Failure;
 
 /// Builds the generations that this release needs and the running one does not have, and leaves the swap to the start

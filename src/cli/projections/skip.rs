@@ -1,7 +1,7 @@
 use nix::unistd::{Uid, User};
 
-use super::output;
 use crate::app::App;
+use crate::cli::output;
 use crate::failure::Failure;
 
 /// Has `name` pass over the event at `position`, at which it is stopped.

@@ -1,3 +1,5 @@
+//! What commands write to stdout.
+
 use std::io::{self, Write};
 
 use clap::ValueEnum;
@@ -5,7 +7,7 @@ use serde::Serialize;
 
 /// How an answer is written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(in crate::cli) enum Format {
     /// For people
     #[default]
     Table,
@@ -14,11 +16,11 @@ pub enum Format {
 }
 
 /// Writes one JSON value.
-pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(in crate::cli) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout(), "{}", serde_json::to_string_pretty(value)?)?)
 }
 
 /// Writes a line for people.
-pub(super) fn line(text: &str) -> io::Result<()> {
+pub(in crate::cli) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }

@@ -1,7 +1,7 @@
 use projections::Rebuild;
 
-use super::output;
 use crate::app::App;
+use crate::cli::output;
 use crate::failure::Failure;
 
 /// Gives the rebuild of `name` up.

@@ -2,7 +2,6 @@
 
 mod cancel;
 mod list;
-mod output;
 mod prepare;
 mod progress;
 mod rebuild;
@@ -15,13 +14,13 @@ use std::sync::Arc;
 use clap::Subcommand;
 use projections::Projection;
 
+use super::output::Format;
 use crate::app::App;
 use crate::failure::Failure;
-use output::Format;
 
 /// The subcommands.
 #[derive(Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Tell how each projection stands: version, position, lag, state, progress of a rebuild, skipped events
     List {
         #[arg(long, value_enum, default_value_t)]
@@ -59,7 +58,7 @@ pub enum Command {
 }
 
 /// Runs one of them.
-pub async fn run(command: Command, app: &App) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: Command, app: &App) -> anyhow::Result<ExitCode> {
     match command {
         Command::List { format } => list::list(app, format).await?,
         Command::Rebuild { name, detach, format } => {
