@@ -18,7 +18,7 @@ const EXPECTED: &str =
 /// `SMTP_URL` and `DOCUVAULT_MAIL_FROM`.
 #[derive(Clone, Debug)]
 pub struct MailConfig {
-    /// Whom mails are from; by default `docuvault@` the host of the public URL.
+    /// Whom mails are from; by default `docuvault@` the host name of the public URL.
     pub from: Mailbox,
     pub route: MailRoute,
 }
@@ -71,23 +71,20 @@ impl MailConfig {
         };
         let from = environment.text(MAIL_FROM).unwrap_or_else(|| default_from(public_url));
         let wrong = |_| {
-            ConfigError::wrong(
-                MAIL_FROM,
-                format!("{from:?} is not an address such as Vault <vault@example.com>"),
-            )
+            let expected = "an address such as Vault <vault@example.com>";
+            ConfigError::wrong(MAIL_FROM, format!("{from:?} is not {expected}"))
         };
         Ok(Self { from: from.parse().map_err(wrong)?, route })
     }
 }
 
+/// A number is no host for an address: `docuvault@localhost` will do on the machine itself.
 fn default_from(public_url: &Url) -> String {
-    let domain = match public_url.host() {
-        Some(Host::Domain(name)) => name.to_owned(),
-        Some(Host::Ipv4(address)) => format!("[{address}]"),
-        Some(Host::Ipv6(address)) => format!("[IPv6:{address}]"),
-        None => "localhost".to_owned(),
-    };
-    format!("DocuVault <docuvault@{domain}>")
+    let named = |name: &str| format!("DocuVault <docuvault@{name}>");
+    match public_url.host() {
+        Some(Host::Domain(name)) if named(name).parse::<Mailbox>().is_ok() => named(name),
+        _ => named("localhost"),
+    }
 }
 
 impl SmtpConfig {

@@ -216,7 +216,7 @@ async fn the_sweeper_finds_what_a_crash_left_and_spares_what_is_needed(pool: PgP
     assert_eq!(setting.texts().await, 1);
 }
 
-/// F07: a store that is away is waited for, and not held against the upload.
+/// F06: a store that is away is waited for, and not held against the upload.
 #[sqlx::test(migrations = "./migrations")]
 async fn a_store_that_is_away_costs_no_try(pool: PgPool) {
     let mut setting = Setting::open(&pool).await;

@@ -17,7 +17,7 @@ fn instance(vault: &Vault) -> Audit {
     Audit::new(vault.app.store.clone())
 }
 
-/// W10: two instances, and every message twice and in the wrong order.
+/// F10: two instances, and every message twice and in the wrong order.
 #[sqlx::test(migrations = "./migrations")]
 async fn two_instances_and_disorder_leave_one_row_for_each_event(pool: PgPool) {
     let vault = Vault::without_audit(&pool).await;

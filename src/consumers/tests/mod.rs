@@ -145,7 +145,7 @@ async fn instances_compete_and_a_refilled_stream_comes_again(pool: PgPool) {
     eventually("each twice", async || all_times(2)(&recorder.handled.lock().unwrap())).await;
 }
 
-/// F07: what is away for longer than five tries would take costs none, and nobody has to retry anything.
+/// F06: what is away for longer than five tries would take costs none, and nobody has to retry anything.
 #[sqlx::test(migrations = "./migrations")]
 async fn what_is_unavailable_is_waited_for(pool: PgPool) {
     let (vault, nats) = (Vault::open(&pool).await, NatsServer::start().await);

@@ -24,7 +24,7 @@ async fn reuse_token(vault: &Vault, person: &Person) {
     record.await.unwrap();
 }
 
-/// W10: the event comes twice, at two instances, and again with a new stream: one mail. Other events make none.
+/// F10: the event comes twice, at two instances, and again with a new stream: one mail. Other events make none.
 #[sqlx::test(migrations = "./migrations")]
 async fn an_event_puts_one_mail_into_the_outbox(pool: PgPool) {
     let (vault, mut nats) = (Vault::open(&pool).await, NatsServer::start().await);

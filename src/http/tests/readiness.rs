@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{contract, request};
 use crate::fixture::{NatsServer, Vault, eventually};
-use crate::http;
+use crate::http as api;
 
 /// F05: NATS is away, which hurts no request: the node stays in service, and says what is behind.
 #[sqlx::test(migrations = "./migrations")]
@@ -13,7 +13,7 @@ async fn nats_away_is_degraded_and_still_in_service(pool: PgPool) {
     let (vault, mut nats) = (Vault::open(&pool).await, NatsServer::start().await);
     let stop = CancellationToken::new();
     let app = vault.process(|config| config.nats = Some(nats.config()), &stop).await;
-    let router = http::router(&app);
+    let router = api::router(&app);
     let becomes = async |body: Value| {
         eventually(&body.to_string(), async || {
             let ready = request("GET", "/readyz").body(axum::body::Body::empty()).unwrap();
