@@ -35,17 +35,20 @@ impl Kind {
         }
     }
 
+    /// In short lines: they are sent as they are.
     fn text(self, at: DateTime<Utc>, vault: &Url) -> String {
         let (time, vault) = (at.format("%Y-%m-%d %H:%M UTC"), vault.as_str().trim_end_matches('/'));
         match self {
             Self::TokenReused => format!(
                 "Hello,\n\n\
-                 a session of your account at {vault} was ended on {time}, because an old sign-in\n\
-                 token was used again. That happens when somebody has copied it, and sometimes when a browser was\n\
-                 restored from a backup.\n\n\
-                 If you know why it happened, just sign in again. If that was not you, change your password: all\n\
-                 other sessions end with it.\n\n\
-                 This mail was written by your document vault. Nobody reads answers to it.\n"
+                 a session of your account at\n\n\
+                 {vault}\n\n\
+                 was ended on {time}, because an old sign-in token was\n\
+                 used again. That happens when somebody has copied it, and sometimes\n\
+                 when a browser was restored from a backup.\n\n\
+                 If you know why it happened, just sign in again. If that was not you,\n\
+                 change your password: all other sessions end with it.\n\n\
+                 Your document vault wrote this mail. Nobody reads answers to it.\n"
             ),
         }
     }
