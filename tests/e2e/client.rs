@@ -24,7 +24,11 @@ pub(crate) fn base(vault: &Vault) -> String {
 /// Forgets idle connections before the server closes them, which it does after ten seconds.
 pub(crate) fn http() -> reqwest::Client {
     let idle = std::time::Duration::from_secs(5);
-    reqwest::Client::builder().pool_idle_timeout(idle).redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    reqwest::Client::builder()
+        .pool_idle_timeout(idle)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 impl Client {

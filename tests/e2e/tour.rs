@@ -51,7 +51,10 @@ async fn a_person_keeps_documents() {
         ["upload_requested", "upload_completed", "document_renamed", "document_trashed", "document_restored"];
     // The look into the bytes comes whenever it comes.
     let by_ana: Vec<_> = types.iter().filter(|name| **name != "document_inspected").collect();
-    assert!(expected.iter().all(|name| by_ana.contains(&name)) && by_ana.len() == expected.len(), "{types:?}");
+    assert!(
+        expected.iter().all(|name| by_ana.contains(&name)) && by_ana.len() == expected.len(),
+        "{types:?}"
+    );
 
     ana.delete(&format!("{path}/permanently")).await;
     assert_eq!(ana.get("/quota").await["used"], 0);
