@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::roles::{ProcessRole, ProcessRoles};
 use crate::serve::Sockets;
 use crate::telemetry::serve_metrics;
-use crate::{consumers, http, processes, relay};
+use crate::{consumers, http, mail, processes, relay};
 
 /// How long the roles get to finish what they are at.
 const STOP_TIME: Duration = Duration::from_secs(15);
@@ -78,6 +78,9 @@ impl Tasks {
             for (name, run) in processes::all(&parts, &stop) {
                 self.start(name, run.map(Ok));
             }
+        }
+        if roles.has(ProcessRole::Notifier) {
+            self.start(mail::NAME, mail::run(app.clone(), self.stop.clone()));
         }
         let Some(nats) = &app.config.nats else { return };
         if roles.has(ProcessRole::Relay) {

@@ -4,6 +4,7 @@
 
 mod database_url;
 mod environment;
+mod mail;
 mod master_key_file;
 mod nats;
 mod origin;
@@ -21,6 +22,7 @@ use url::Url;
 
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
+pub use mail::{MailConfig, MailRoute, SmtpConfig, SmtpEncryption};
 pub use nats::{NatsConfig, NatsLogin};
 
 /// Where HTTP is served when nobody says otherwise.
@@ -51,6 +53,8 @@ pub struct Config {
     /// `DATABASE_URL`: the application's role, `docuvault_app`.
     pub database: DatabaseUrl,
     pub http: HttpConfig,
+    /// `SMTP_URL` and `DOCUVAULT_MAIL_FROM`.
+    pub mail: MailConfig,
     /// `NATS_URL` and `NATS_CREDENTIALS`; `None` when no role of this process needs NATS.
     pub nats: Option<NatsConfig>,
     pub s3: S3Config,
@@ -60,9 +64,11 @@ pub struct Config {
 impl Config {
     /// Reads every section.
     pub fn from_env(environment: &Environment) -> Result<Self, ConfigError> {
+        let http = HttpConfig::from_env(environment)?;
         Ok(Self {
             database: DatabaseUrl::application(environment)?,
-            http: HttpConfig::from_env(environment)?,
+            mail: MailConfig::from_env(environment, &http.public_url)?,
+            http,
             nats: NatsConfig::from_env(environment)?,
             s3: S3Config::from_env(environment)?,
             vault: VaultConfig::from_env(environment)?,

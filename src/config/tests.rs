@@ -4,7 +4,7 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-use super::{Config, ConfigError, DatabaseUrl, Environment, log_filter};
+use super::{Config, ConfigError, DatabaseUrl, Environment, MailRoute, SmtpEncryption, log_filter};
 
 /// A complete environment, with a master key file in `directory`.
 fn complete(directory: &Path) -> Environment {
@@ -186,4 +186,45 @@ fn a_broken_env_file_is_refused_by_line() {
     std::fs::write(&path, "S3_BUCKET=docuvault\nnonsense\n").unwrap();
     let error = Environment::read_file(&path).err().unwrap().to_string();
     assert!(error.contains("line 2"), "{error}");
+}
+
+/// Route, port and login of an `SMTP_URL`.
+fn smtp(url: &str) -> Option<(SmtpEncryption, u16, Option<(String, String)>)> {
+    let config = with("SMTP_URL", url).ok()?;
+    let MailRoute::Smtp(server) = config.mail.route else { return None };
+    let login = server.login.map(|login| (login.user, login.password.expose_secret().to_owned()));
+    Some((server.encryption, server.port, login))
+}
+
+#[test]
+fn a_password_for_the_mail_server_travels_encrypted() {
+    let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+    for (url, expected) in [
+        ("smtps://ana:p%40ss@mail.example.org", (SmtpEncryption::Implicit, 465, login("ana", "p@ss"))),
+        ("smtp://a%40b.org:pass@mail.example.org", (SmtpEncryption::Required, 587, login("a@b.org", "pass"))),
+        ("smtp://mail.example.org:2525", (SmtpEncryption::Offered, 2525, None)),
+        ("smtp://127.0.0.1", (SmtpEncryption::None, 25, None)),
+        ("smtp://[::1]:1025", (SmtpEncryption::None, 1025, None)),
+    ] {
+        assert_eq!(smtp(url), Some(expected), "{url}");
+    }
+    for wrong in
+        ["http://mail.example.org", "smtp://", "smtp://ana@mail.example.org", "smtp://host/path", "nonsense"]
+    {
+        let message = with("SMTP_URL", wrong).unwrap_err().to_string();
+        assert!(message.starts_with("SMTP_URL is wrong"), "{message}");
+    }
+}
+
+#[test]
+fn mails_are_from_the_host_of_the_public_url_unless_somebody_says_otherwise() {
+    let from = |name, value| with(name, value).unwrap().mail.from.to_string();
+    assert_eq!(
+        from("DOCUVAULT_PUBLIC_URL", "https://vault.example.org"),
+        "DocuVault <docuvault@vault.example.org>"
+    );
+    assert_eq!(from("DOCUVAULT_LISTEN", "127.0.0.1:9000"), "DocuVault <docuvault@localhost>");
+    assert_eq!(from("DOCUVAULT_MAIL_FROM", "Papers <papers@example.org>"), "Papers <papers@example.org>");
+    let message = with("DOCUVAULT_MAIL_FROM", "papers").unwrap_err().to_string();
+    assert!(message.starts_with("DOCUVAULT_MAIL_FROM is wrong"), "{message}");
 }

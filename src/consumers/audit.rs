@@ -12,7 +12,7 @@ use projections::audit_trail::{self, AuditTrail};
 use projections::{Checkpoint, Holder, Projection, Serving, intake, project};
 use tokio::sync::Mutex;
 
-use super::Consumer;
+use super::{Consumer, Trouble};
 
 /// Events folded in one transaction, at most.
 const BATCH: i64 = 1_000;
@@ -109,7 +109,7 @@ impl Consumer for Audit {
         false
     }
 
-    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, anyhow::Result<()>> {
-        self.reach(event.position).boxed()
+    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, Result<(), Trouble>> {
+        async move { Ok(self.reach(event.position).await?) }.boxed()
     }
 }

@@ -3,16 +3,19 @@
 //!
 //! A message is only a hint. The event is read again from the log at the position that the message names, and
 //! compared by event id and lineage: a forged or outdated message moves nothing (W10). An event that fails [`TRIES`]
-//! times becomes a dead letter, which an operator can retry; others flow on (F11).
+//! times becomes a dead letter, which an operator can retry; others flow on (F11). What is unavailable for a while is waited
+//! for, and is no failure ([`Trouble`]).
 //!
 //! To add a consumer: a file here, a line in [`all`], and its permissions in `deploy/nats-server.conf`.
 
 mod audit;
 pub mod classification;
 pub mod dead_letters;
+mod notification;
 mod pull;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::sync::Arc;
 
@@ -20,6 +23,7 @@ use event_store::RecordedEvent;
 use futures::future::BoxFuture;
 
 pub use pull::run;
+pub use trouble::Trouble;
 
 use crate::app::App;
 use crate::inspection::Inspector;
@@ -49,9 +53,8 @@ pub trait Consumer: Send + Sync + 'static {
         true
     }
 
-    /// Handles one event, as the log holds it. It may take its time: NATS is told that it is under way. An error is one of
-    /// its tries; what is unavailable for a while (a store, a mail server) is better waited for than failed.
-    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, anyhow::Result<()>>;
+    /// Handles one event, as the log holds it. It may take its time: NATS is told that it is under way.
+    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, Result<(), Trouble>>;
 }
 
 /// Every consumer there is.
@@ -63,6 +66,7 @@ pub fn all(app: &Arc<App>) -> Vec<Arc<dyn Consumer>> {
             blobs: app.blobs.clone(),
             inspector: Inspector::of_this_program(),
         }),
+        Arc::new(notification::Notification { store: app.store.clone() }),
     ]
 }
 

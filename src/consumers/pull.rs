@@ -9,15 +9,15 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Message};
-use event_store::{EventStore, RawEvent, StoreError};
+use event_store::{EventStore, RawEvent};
 use futures::{FutureExt, StreamExt, stream};
 use metrics::{counter, gauge};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Consumer;
 use super::dead_letters::{self, Place};
+use super::{Consumer, Trouble};
 use crate::config::NatsConfig;
 use crate::nats::{self, Envelope, STREAM};
 
@@ -30,6 +30,8 @@ const PROGRESS: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
+/// For what is unavailable: it may be back any moment.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Deliveries of a message, whatever became of them, after which it is thought to kill the process that handles it.
 const DELIVERIES: i64 = 50;
 
@@ -59,14 +61,6 @@ struct Worker {
     store: EventStore,
 }
 
-/// Why an event is not handled now.
-enum Trouble {
-    /// A try of the event.
-    Failed(anyhow::Error),
-    /// Of no event in particular: the database.
-    Unavailable(anyhow::Error),
-}
-
 impl Worker {
     /// Handles messages until there are none for a while.
     async fn pull(&self, jetstream: &async_nats::jetstream::Context) -> anyhow::Result<()> {
@@ -85,20 +79,20 @@ impl Worker {
         let envelopes: Vec<_> =
             messages.iter().map(|message| Envelope::parse(&message.payload).ok()).collect();
         let positions: Vec<i64> = envelopes.iter().flatten().map(|envelope| envelope.position).collect();
-        let events: HashMap<i64, RawEvent> = self.store.read_at(&positions).await?;
-        let lineage = self.store.lineage().await?;
         let done: Vec<AtomicBool> = messages.iter().map(|_| AtomicBool::new(false)).collect();
 
-        let work = stream::iter(messages.iter().zip(&envelopes).zip(&done)).for_each_concurrent(
-            self.consumer.at_once(),
-            async |((message, envelope), done)| {
+        let work = async {
+            let (events, lineage) = self.look_up(&positions).await;
+            let messages = stream::iter(messages.iter().zip(&envelopes).zip(&done));
+            let take = async |((message, envelope), done): ((&Message, &Option<Envelope>), &AtomicBool)| {
                 let event = envelope.as_ref().and_then(|envelope| vouched_for(envelope, lineage, &events));
                 let answer = self.take(message, event).await;
                 done.store(true, Ordering::Relaxed);
                 // An acknowledgement that gets lost means that the event comes again.
                 let _ = message.ack_with(answer).await;
-            },
-        );
+            };
+            messages.for_each_concurrent(self.consumer.at_once(), take).await;
+        };
         let keep = async {
             let mut ticks = interval(PROGRESS);
             loop {
@@ -114,6 +108,24 @@ impl Worker {
         Ok(())
     }
 
+    /// The events at `positions`, and the log's lineage; waits until the database is there. The messages stay with this
+    /// instance meanwhile, so their deliveries do not count up.
+    async fn look_up(&self, positions: &[i64]) -> (HashMap<i64, RawEvent>, Uuid) {
+        let mut tries = 0;
+        loop {
+            match tokio::try_join!(self.store.read_at(positions), self.store.lineage()) {
+                Ok(found) => return found,
+                Err(error) => self.wait(&mut tries, &error.into()).await,
+            }
+        }
+    }
+
+    async fn wait(&self, tries: &mut i32, error: &anyhow::Error) {
+        *tries += 1;
+        tracing::warn!(name = self.consumer.name(), error = format!("{error:#}"), "waits and tries again");
+        tokio::time::sleep(backoff(*tries).min(LONGEST_WAIT)).await;
+    }
+
     /// Handles one message, and says what to answer.
     async fn take(&self, message: &Message, event: Option<&RawEvent>) -> AckKind {
         let name = self.consumer.name();
@@ -124,38 +136,31 @@ impl Worker {
         };
         let place = Place { consumer: name, position: event.position, event_id: event.event_id };
         let delivered = message.info().map_or(1, |info| info.delivered);
-        let outcome = if delivered > DELIVERIES && self.consumer.gives_up() {
-            Err(Trouble::Failed(anyhow!("it was delivered {delivered} times and never answered")))
-        } else {
-            self.handle(event.clone()).await
-        };
-        match self.settle(place, outcome).await {
-            Ok(None) => AckKind::Ack,
-            Ok(Some(failed)) if failed.dead => AckKind::Term,
-            Ok(Some(failed)) => AckKind::Nak(Some(backoff(failed.tries))),
-            Err(error) => {
-                tracing::warn!(
-                    name,
-                    position = place.position,
-                    error = format!("{error:#}"),
-                    "tried again later"
-                );
-                AckKind::Nak(Some(PAUSE))
+        let deadly = delivered > DELIVERIES && self.consumer.gives_up();
+        let mut tries = 0;
+        loop {
+            let outcome = if deadly {
+                Err(Trouble::Failed(anyhow!("it was delivered {delivered} times and never answered")))
+            } else {
+                self.handle(event.clone()).await
+            };
+            match self.settle(place, outcome).await {
+                Ok(None) => return AckKind::Ack,
+                Ok(Some(failed)) if failed.dead => return AckKind::Term,
+                Ok(Some(failed)) => return AckKind::Nak(Some(backoff(failed.tries))),
+                Err(error) => self.wait(&mut tries, &error).await,
             }
         }
     }
 
     async fn handle(&self, event: RawEvent) -> Result<(), Trouble> {
-        let opened = self.store.open(vec![event]).await.map_err(|error| match error {
-            StoreError::Database(_) | StoreError::Closed => Trouble::Unavailable(error.into()),
-            error => Trouble::Failed(error.into()),
-        })?;
+        let opened = self.store.open(vec![event]).await.map_err(anyhow::Error::from)?;
         let event = opened.into_iter().next().context("no event").map_err(Trouble::Failed)?;
         let handled = AssertUnwindSafe(self.consumer.handle(event)).catch_unwind().await;
-        handled.unwrap_or_else(|_| Err(anyhow!("the consumer panicked"))).map_err(Trouble::Failed)
+        handled.unwrap_or_else(|_| Err(Trouble::Failed(anyhow!("the consumer panicked"))))
     }
 
-    /// Writes down what became of a try. An error: that could not be done.
+    /// Writes down what became of a try. An error: there was none, or it could not be written down.
     async fn settle(
         &self,
         place: Place,

@@ -2,6 +2,8 @@
 
 mod after_restore;
 mod checks;
+#[cfg(test)]
+mod tests;
 
 pub use after_restore::{Restored, after_restore};
 pub use checks::check;

@@ -76,6 +76,11 @@ impl DataDirectory {
         self.root.join("nats.log")
     }
 
+    /// Where mails go while `SMTP_URL` is not set.
+    pub(super) fn mail(&self) -> PathBuf {
+        self.root.join("mail")
+    }
+
     /// Where the S3 endpoint keeps everything.
     pub(super) fn objects(&self) -> PathBuf {
         self.root.join("objects")

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use anyhow::Context;
 
 use crate::config::Environment;
+use crate::private_file;
 
 use super::data_directory::DataDirectory;
-use super::private_file;
 
 const HEADER: &str =
     "# Written by `docuvault standalone` at each start. Use it with --env-file; it holds secrets.\n";

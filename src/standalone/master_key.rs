@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use crate::config::{Environment, VaultConfig};
 use crate::failure::Failure;
+use crate::private_file;
 
 use super::data_directory::DataDirectory;
 use super::env_file::Settings;
-use super::private_file;
 
 const NAME: &str = "DOCUVAULT_MASTER_KEY_FILE";
 const HEADER: &str = "# The master key of this vault: VERSION BASE64(32 bytes). Without it no name or e-mail can be read.\n\

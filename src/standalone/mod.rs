@@ -8,7 +8,6 @@ mod log_file;
 mod master_key;
 mod nats;
 mod postgres;
-mod private_file;
 pub mod s3;
 mod sockets;
 #[cfg(test)]
@@ -23,10 +22,10 @@ use http::HeaderValue;
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, DatabaseUrl, Environment};
-use crate::migrate;
+use crate::config::{Config, DatabaseUrl, Environment, MailRoute};
 use crate::roles::ProcessRoles;
 use crate::serve::with_sockets;
+use crate::{migrate, private_file};
 
 use data_directory::DataDirectory;
 use env_file::Settings;
@@ -93,7 +92,11 @@ async fn serve(
         settings.save(data, sockets.served.metrics.local_addr()?)?;
         let environment = environment.overlaid_with(settings.environment());
         migrate::run(&DatabaseUrl::migrations(&environment)?).await?;
-        Ok::<_, anyhow::Error>(Config::from_env(&environment)?)
+        let mut config = Config::from_env(&environment)?;
+        if matches!(config.mail.route, MailRoute::Nowhere) {
+            config.mail.route = MailRoute::Directory(data.mail());
+        }
+        Ok::<_, anyhow::Error>(config)
     });
     let Some(config) = prepared.await.transpose()? else { return Ok(()) };
     let store = S3Endpoint::open(object_store(data, &config)?).await?;

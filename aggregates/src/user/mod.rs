@@ -34,6 +34,11 @@ impl User {
         self.registration.as_ref().map(|registration| registration.role)
     }
 
+    /// The address of the account, if there is one.
+    pub fn email(&self) -> Option<&Personal<String>> {
+        self.registration.as_ref().map(|registration| &registration.email)
+    }
+
     /// The events that `command` causes, or why it is refused.
     pub fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, UserError> {
         match (command, &self.registration) {

@@ -15,7 +15,7 @@ use event_store::{Context, EventStore, ExecuteError, RecordedEvent};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::Consumer;
+use super::{Consumer, Trouble};
 use crate::blobs::{BlobError, Blobs};
 use crate::documents::{carry_out, keys, system_context, texts};
 use crate::error::ApiError;
@@ -48,8 +48,8 @@ impl Consumer for Classification {
         &["docuvault.document.upload_completed"]
     }
 
-    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, anyhow::Result<()>> {
-        async move { self.classify(&event).await }.boxed()
+    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, Result<(), Trouble>> {
+        async move { Ok(self.classify(&event).await?) }.boxed()
     }
 }
 

@@ -215,3 +215,16 @@ async fn the_sweeper_finds_what_a_crash_left_and_spares_what_is_needed(pool: PgP
     assert_eq!(setting.vault.objects.keys().await, left);
     assert_eq!(setting.texts().await, 1);
 }
+
+/// F06: a store that is away is waited for, and not held against the upload.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_store_that_is_away_costs_no_try(pool: PgPool) {
+    let mut setting = Setting::open(&pool).await;
+    setting.user.upload("a.txt", TEXT.as_bytes()).await;
+    let event = setting.completed().await;
+    setting.vault.objects.go_down().await;
+    let away = setting.consumer.handle(event.clone()).await;
+    assert!(matches!(away, Err(Trouble::Unavailable(_))), "{away:?}");
+    setting.vault.objects.come_back().await;
+    setting.consumer.handle(event).await.unwrap();
+}

@@ -1,6 +1,7 @@
 mod documented;
 mod errors;
 mod headers;
+mod readiness;
 mod server;
 
 use axum::body::Body;

@@ -19,8 +19,9 @@ pub(super) use binary::find;
 
 use super::data_directory::DataDirectory;
 use super::env_file::{NatsPasswords, Settings};
+use super::log_file;
 use super::sockets::free_port;
-use super::{log_file, private_file};
+use crate::private_file;
 
 /// Permissions by client; passwords come from the child's environment.
 const CONFIGURATION: &str = include_str!("../../../deploy/nats-server.conf");

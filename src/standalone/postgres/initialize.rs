@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::private_file::sync_parent;
 use crate::standalone::data_directory::DataDirectory;
 use crate::standalone::env_file::random_secret;
-use crate::standalone::private_file::sync_parent;
 
 use super::connect::{PASSWORD_FILE, SUPERUSER};
 use super::launch::{self, Launch};

@@ -177,7 +177,7 @@ async fn lists_are_sorted_and_paged(pool: PgPool) {
         (vec!["c.txt".into()], Value::Null)
     );
     for wrong in
-        ["sort=colour", "limit=0", "limit=201", "cursor=x", "status=lost", "folder_id=root", "q=x", "as_of=1"]
+        ["sort=colour", "limit=0", "limit=201", "cursor=x", "status=lost", "folder_id=root", "topic=x", "as_of=1"]
     {
         let answer = user.get(&format!("/documents?{wrong}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");

@@ -1,22 +1,25 @@
+mod audit;
+mod notification;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aggregates::Role;
-use anyhow::ensure;
+use anyhow::anyhow;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::PullConsumer;
 use event_store::RecordedEvent;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::StatusCode;
-use projections::Subscriptions;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::{Consumer, run};
+use super::{Consumer, TRIES, Trouble, durables, run};
+use crate::blobs::BlobError;
 use crate::fixture::{NatsServer, Vault, eventually};
 use crate::nats::{Durable, STREAM};
 use crate::relay;
@@ -28,6 +31,8 @@ const SUBJECTS: &[&str] = &["docuvault.>"];
 struct Recorder {
     handled: Arc<Mutex<BTreeMap<i64, u32>>>,
     poison: Arc<AtomicI64>,
+    /// So often, what it needs is away.
+    away: Arc<AtomicI64>,
 }
 
 impl Consumer for Recorder {
@@ -39,9 +44,14 @@ impl Consumer for Recorder {
         SUBJECTS
     }
 
-    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, anyhow::Result<()>> {
+    fn handle(&self, event: RecordedEvent) -> BoxFuture<'_, Result<(), Trouble>> {
         async move {
-            ensure!(event.position != self.poison.load(Ordering::SeqCst), "this one is bad");
+            if event.position == self.poison.load(Ordering::SeqCst) {
+                return Err(Trouble::Failed(anyhow!("this one is bad")));
+            }
+            if self.away.fetch_sub(1, Ordering::SeqCst) > 0 {
+                return Err(anyhow::Error::from(BlobError::Unavailable("away".into())).into());
+            }
             *self.handled.lock().unwrap().entry(event.position).or_default() += 1;
             Ok(())
         }
@@ -49,11 +59,16 @@ impl Consumer for Recorder {
     }
 }
 
+/// Runs an instance of `consumer` until the guard is dropped.
+fn start(consumer: impl Consumer, vault: &Vault, nats: &NatsServer) -> DropGuard {
+    let stop = CancellationToken::new();
+    tokio::spawn(run(Arc::new(consumer), vault.app.store.clone(), nats.config(), stop.clone()));
+    stop.drop_guard()
+}
+
 impl Recorder {
     fn start(&self, vault: &Vault, nats: &NatsServer) -> DropGuard {
-        let stop = CancellationToken::new();
-        tokio::spawn(run(Arc::new(self.clone()), vault.app.store.clone(), nats.config(), stop.clone()));
-        stop.drop_guard()
+        start(self.clone(), vault, nats)
     }
 
     fn positions(&self) -> Vec<i64> {
@@ -62,12 +77,12 @@ impl Recorder {
 }
 
 fn start_relay(vault: &Vault, nats: &NatsServer) -> DropGuard {
+    start_relay_for(vault, nats, vec![Durable { name: "classification", subjects: SUBJECTS }])
+}
+
+fn start_relay_for(vault: &Vault, nats: &NatsServer, durables: Vec<Durable>) -> DropGuard {
     let stop = CancellationToken::new();
-    let store = vault.app.store.clone();
-    let head = store.watch(stop.clone());
-    let subscriptions = Subscriptions { store, head, alone: false };
-    let durables = vec![Durable { name: "classification", subjects: SUBJECTS }];
-    tokio::spawn(relay::run(subscriptions, nats.config(), durables, stop.clone()));
+    tokio::spawn(relay::run(vault.subscriptions(), nats.config(), durables, stop.clone()));
     stop.drop_guard()
 }
 
@@ -128,6 +143,21 @@ async fn instances_compete_and_a_refilled_stream_comes_again(pool: PgPool) {
     nats.lose_store();
     nats.come_back().await;
     eventually("each twice", async || all_times(2)(&recorder.handled.lock().unwrap())).await;
+}
+
+/// F06: what is away for longer than five tries would take costs none, and nobody has to retry anything.
+#[sqlx::test(migrations = "./migrations")]
+async fn what_is_unavailable_is_waited_for(pool: PgPool) {
+    let (vault, nats) = (Vault::open(&pool).await, NatsServer::start().await);
+    vault.user().await;
+    let recorder = Recorder::default();
+    recorder.away.store(i64::from(TRIES) + 1, Ordering::SeqCst);
+    let _running = (start_relay(&vault, &nats), recorder.start(&vault, &nats));
+    eventually("it is handled", async || recorder.positions() == [1, 2]).await;
+    assert!(recorder.away.load(Ordering::SeqCst) < 0, "it was away");
+    let counted: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM dead_letters").fetch_one(&pool).await.unwrap();
+    assert_eq!(counted, 0);
 }
 
 async fn settled(client: &Context) -> bool {

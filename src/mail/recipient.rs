@@ -1,0 +1,19 @@
+//! Where a mail goes: looked up in the log when it is sent, so that no address is kept anywhere else.
+
+use aggregates::{PersonalValue, User, UserId};
+use anyhow::Context;
+use event_store::EventStore;
+use lettre::Address;
+
+/// The address of `user`; `None` when they have none any more.
+pub(super) async fn address(store: &EventStore, user: UserId) -> anyhow::Result<Option<Address>> {
+    let (account, _) = store.load::<User>(&user.to_string()).await?;
+    match account.email().map(|email| &email.value) {
+        // The parser's message would show it.
+        Some(PersonalValue::Open(email)) => {
+            email.parse().map(Some).ok().context("the recipient's address is none that mail can go to")
+        }
+        Some(PersonalValue::Sealed(_)) => anyhow::bail!("the recipient's address cannot be opened"),
+        Some(PersonalValue::Erased(_)) | None => Ok(None),
+    }
+}

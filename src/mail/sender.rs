@@ -1,0 +1,104 @@
+//! The loop that empties the outbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aggregates::UserId;
+use anyhow::{Context, bail};
+use event_store::EventStore;
+use metrics::gauge;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::outbox::{self, Taken};
+use super::transport::Transport;
+use super::{Kind, letter, recipient};
+use crate::app::App;
+use crate::config::MailConfig;
+
+/// How often the outbox is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long one mail may take to be sent, and, longer, how long it is nobody else's.
+const SEND_TIME: Duration = Duration::from_mins(1);
+const LEASE: Duration = Duration::from_mins(2);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// With the pauses between them, five days.
+const TRIES: i32 = 1_440;
+
+/// Sends what waits, until `stop`. Any number of processes may do it.
+pub async fn run(app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()> {
+    let transport = Transport::new(&app.config.mail)?;
+    if transport.is_none() {
+        tracing::warn!("mails wait until SMTP_URL is set");
+    }
+    let sender = Sender { app, transport };
+    let work = async {
+        loop {
+            if let Err(error) = sender.empty().await {
+                tracing::warn!(error = format!("{error:#}"), "the outbox cannot be looked at");
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    stop.run_until_cancelled(work).await;
+    Ok(())
+}
+
+struct Sender {
+    app: Arc<App>,
+    transport: Option<Transport>,
+}
+
+impl Sender {
+    fn store(&self) -> &EventStore {
+        &self.app.store
+    }
+
+    /// Sends everything whose turn it is.
+    async fn empty(&self) -> anyhow::Result<()> {
+        let pool = self.store().pool();
+        if let Some(transport) = &self.transport {
+            while let Some(mail) = outbox::take(pool, LEASE).await? {
+                self.attempt(transport, &mail).await?;
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge for people")]
+        gauge!("docuvault_mails_waiting").set(outbox::waiting(pool).await? as f64);
+        Ok(())
+    }
+
+    /// Sends one mail, or postpones it. An error: that could not be noted.
+    async fn attempt(&self, transport: &Transport, mail: &Taken) -> anyhow::Result<()> {
+        let (pool, event_id, tries) = (self.store().pool(), mail.event_id, mail.tries);
+        let sent =
+            timeout(SEND_TIME, self.send(transport, mail)).await.context("it takes too long").flatten();
+        let Err(error) = sent else { return Ok(outbox::finish(pool, event_id, None).await?) };
+        let error = format!("{error:#}");
+        if tries >= TRIES {
+            tracing::error!(%event_id, tries, error, "a mail is given up");
+            return Ok(outbox::finish(pool, event_id, Some(&error)).await?);
+        }
+        tracing::warn!(%event_id, tries, error, "a mail could not be sent, and is tried again");
+        Ok(outbox::postpone(pool, event_id, pause(tries), &error).await?)
+    }
+
+    async fn send(&self, transport: &Transport, mail: &Taken) -> anyhow::Result<()> {
+        let Taken { event_id, at, .. } = *mail;
+        let Some(kind) = Kind::parse(&mail.kind) else { bail!("this release does not know {:?}", mail.kind) };
+        let Some(address) = recipient::address(self.store(), UserId(mail.recipient)).await? else {
+            tracing::info!(%event_id, "a mail is dropped: its recipient is gone");
+            return Ok(());
+        };
+        let MailConfig { from, .. } = &self.app.config.mail;
+        let vault: &Url = &self.app.config.http.public_url;
+        transport.send(event_id, letter::write(kind, event_id, at, from, address.into(), vault)?).await
+    }
+}
+
+/// 1 s, 2 s, 4 s, … 5 minutes.
+fn pause(tries: i32) -> Duration {
+    let doublings = u32::try_from(tries.max(1) - 1).unwrap_or(0).min(16);
+    (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
+}
