@@ -19,7 +19,7 @@ use crate::blobs::Blobs;
 use crate::config::Config;
 
 /// Connections to PostgreSQL of one process, beside those of the batcher and the watches.
-const CONNECTIONS: u32 = 16;
+const CONNECTIONS: u32 = 24;
 /// Whoever gets no connection within this time is turned away with 503.
 const CONNECTION_WAIT: Duration = Duration::from_secs(2);
 

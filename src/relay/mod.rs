@@ -30,6 +30,9 @@ use publish::WINDOW;
 pub const NAME: &str = "relay";
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After so many refused publishes in a row, a stream that looks well is made again: a server whose disk was full takes
+/// no more messages into the stream that felt it, however much room there is again.
+const REFUSALS: u32 = 8;
 
 /// Runs until `stop`, whether NATS is there or not.
 pub async fn run(
@@ -41,7 +44,7 @@ pub async fn run(
     let jetstream = nats::connect(&config, nats::RELAY, WINDOW).await?;
     let Subscriptions { store, head, alone } = subscriptions;
     let holder = Holder::new(store.clock(), alone);
-    let mut relay = Relay { store, head, holder, jetstream, durables, position: 0 };
+    let mut relay = Relay { store, head, holder, jetstream, durables, position: 0, refusals: 0 };
     while !stop.is_cancelled() {
         if let Err(error) = relay.lead(&stop).await {
             relay.complain(&error);
@@ -59,6 +62,8 @@ struct Relay {
     durables: Vec<Durable>,
     /// Everything up to here is in the stream.
     position: i64,
+    /// Failures to publish since something was published.
+    refusals: u32,
 }
 
 impl Relay {
@@ -89,7 +94,9 @@ impl Relay {
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
             if timeout(LOOK_EVERY, self.head.beyond(last)).await == Ok(true) {
-                last = self.publish_after(checkpoint, last, lineage).await?;
+                let published = self.publish_after(checkpoint, last, lineage).await;
+                self.refusals = if published.is_ok() { 0 } else { self.refusals + 1 };
+                last = published?;
             }
             if Instant::now() >= next_look {
                 self.look(last).await?;

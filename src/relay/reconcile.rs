@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use async_nats::jetstream::stream::Stream;
 use uuid::Uuid;
 
-use super::Relay;
+use super::{REFUSALS, Relay};
 use crate::nats::{self, Envelope, STREAM};
 
 /// The stream tells another story than the log: the log was restored from a backup.
@@ -25,15 +25,20 @@ enum End {
 
 impl Relay {
     /// Makes the stream if need be, and answers the position up to which it is a copy of the log.
-    pub(super) async fn reconcile(&self, lineage: Uuid, checkpoint: i64) -> anyhow::Result<i64> {
+    pub(super) async fn reconcile(&mut self, lineage: Uuid, checkpoint: i64) -> anyhow::Result<i64> {
         let mut stream = nats::ensure(&self.jetstream, &self.durables).await?;
-        match self.end_of(&mut stream, lineage, checkpoint).await? {
+        let end = match self.end_of(&mut stream, lineage, checkpoint).await? {
+            End::At(_) if self.refusals >= REFUSALS => End::Useless("it takes no more messages"),
+            end => end,
+        };
+        match end {
             End::At(position) => Ok(position),
             End::Ahead(divergence) => Err(divergence.into()),
             End::Useless(reason) => {
                 tracing::warn!(reason, "the JetStream stream is made again and filled from the log");
                 nats::delete(&self.jetstream).await?;
                 nats::ensure(&self.jetstream, &self.durables).await?;
+                self.refusals = 0;
                 Ok(0)
             }
         }

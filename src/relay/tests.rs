@@ -176,8 +176,8 @@ async fn a_restored_log_stops_the_relay_until_the_doctor_comes(pool: PgPool) {
 async fn copy_database(pool: &PgPool) -> PgPool {
     let options = pool.connect_options().as_ref().clone();
     let original = options.get_database().unwrap().to_owned();
-    // Not longer: PostgreSQL would cut it down to the original's.
-    let copy = original.replacen("_sqlx_test_", "_backup_", 1);
+    // The names of test databases are as long as names can be.
+    let copy = original.replacen("_sqlx_test", "backup", 1);
     let mut admin = PgConnection::connect_with(&options.clone().database("postgres")).await.unwrap();
     let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{original}'");
     let create = format!(r#"CREATE DATABASE "{copy}" TEMPLATE "{original}""#);

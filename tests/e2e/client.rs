@@ -21,8 +21,14 @@ pub(crate) fn base(vault: &Vault) -> String {
     format!("{}/api/v1", vault.ready_line.trim_start_matches("docuvault ready at "))
 }
 
+/// Forgets idle connections before the server closes them, which it does after ten seconds.
 pub(crate) fn http() -> reqwest::Client {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    let idle = std::time::Duration::from_secs(5);
+    reqwest::Client::builder()
+        .pool_idle_timeout(idle)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 impl Client {

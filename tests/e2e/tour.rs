@@ -49,7 +49,12 @@ async fn a_person_keeps_documents() {
         history["items"].as_array().unwrap().iter().map(|row| row["type"].as_str().unwrap()).collect();
     let expected =
         ["upload_requested", "upload_completed", "document_renamed", "document_trashed", "document_restored"];
-    assert!(expected.iter().all(|name| types.contains(name)) && types.len() == expected.len(), "{types:?}");
+    // The look into the bytes comes whenever it comes.
+    let by_ana: Vec<_> = types.iter().filter(|name| **name != "document_inspected").collect();
+    assert!(
+        expected.iter().all(|name| by_ana.contains(&name)) && by_ana.len() == expected.len(),
+        "{types:?}"
+    );
 
     ana.delete(&format!("{path}/permanently")).await;
     assert_eq!(ana.get("/quota").await["used"], 0);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub(crate) fn golden_files() -> Vec<(String, Value)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut files = vec![];
-    for aggregate in ["access", "document", "quota", "user"] {
+    for aggregate in ["access", "document", "log", "quota", "user"] {
         for entry in std::fs::read_dir(root.join(aggregate)).unwrap() {
             let path = entry.unwrap().path();
             let text = std::fs::read_to_string(&path).unwrap();

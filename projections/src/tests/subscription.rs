@@ -58,6 +58,14 @@ pub(super) fn subscriptions(store: &EventStore, stop: &CancellationToken) -> Sub
     Subscriptions { store: store.clone(), head: store.watch(stop.clone()), alone: false }
 }
 
+/// Keeps every projection up to date, with one watch of the log, as a process does.
+pub(super) fn project_all(store: &EventStore, stop: &CancellationToken) {
+    let subscriptions = subscriptions(store, stop);
+    for projection in crate::all() {
+        tokio::spawn(subscriptions.clone().project(projection, stop.clone()));
+    }
+}
+
 fn start(reader: &Arc<Reader>, store: &EventStore) -> CancellationToken {
     let stop = CancellationToken::new();
     tokio::spawn(subscriptions(store, &stop).process(reader.clone(), stop.clone()));

@@ -54,8 +54,10 @@ async fn an_honest_vault_is_sound(pool: PgPool) {
         [
             ("document_listing", head, 2),
             ("document_history", head, changes),
+            ("document_search", head, 2),
             ("quota_usage", head, 2),
             ("user_directory", head, 2),
+            ("audit_trail", head, head),
         ]
     );
 
@@ -236,7 +238,8 @@ async fn a_forged_row_with_the_right_hash_is_named(pool: PgPool) {
         ("UserRegistered", 3, "PasswordChanged", r#"{"PasswordChanged":{}}"#, "sequence 3 of its stream"),
         ("SpaceReserved", 9, "QuotaOpened", r#"{"QuotaOpened":{"limit":5}}"#, "cannot happen to this quota"),
     ] {
-        sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER ALL; TRUNCATE events, user_keys, document_listing, document_history, quota_usage, user_directory;
+        sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER ALL; TRUNCATE events, user_keys, document_listing, document_history, document_search, quota_usage, user_directory,
+                    audit_trail;
                 UPDATE checkpoints SET position = 0")
             .execute(&pool)
             .await
@@ -281,7 +284,7 @@ async fn a_read_model_that_was_changed_is_named_by_its_key(pool: PgPool) {
     assert!(problems[0].contains("`document_history`") && problems[0].contains(&past.kept.to_string()));
     assert!(problems[1].contains("`quota_usage`") && problems[1].contains(&past.alice.to_string()));
     let equal: Vec<_> = report.projections.iter().filter(|one| one.equal).map(|one| one.name).collect();
-    assert_eq!(equal, ["document_listing", "user_directory"]);
+    assert_eq!(equal, ["document_listing", "document_search", "user_directory", "audit_trail"]);
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -52,7 +52,7 @@ pub struct Skipped {
 
 /// Every read model.
 #[utoipa::path(get, path = "/admin/projections", tag = "operations", security(("access_token" = ["admin"])),
-    responses((status = 200, body = Page<Projection>), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 200, body = Page<Projection>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     _: Admin,

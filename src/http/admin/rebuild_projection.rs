@@ -13,7 +13,7 @@ use crate::http::extract::{Admin, Body, Empty, NoParams};
 /// Has a projector build a read model anew, while the old rows go on serving.
 #[utoipa::path(post, path = "/admin/projections/{name}/rebuild", tag = "operations",
     params(("name" = String, Path)), security(("access_token" = ["admin"])),
-    responses((status = 202, body = Projection), (status = "4XX", body = crate::error::Problem)))]
+    responses((status = 202, body = Projection), (status = 404), (status = 409)))]
 pub async fn rebuild(
     State(app): State<Arc<App>>,
     _: Admin,

@@ -8,7 +8,7 @@ use super::cluster::{Cluster, Shape};
 use crate::standalone::vault::eventually;
 
 const CONTENT: &[u8] = b"The log remembers.";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_broker_that_has_lost_its_store_is_filled_again_from_the_log() {

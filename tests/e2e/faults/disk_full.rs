@@ -9,7 +9,7 @@ use crate::client::announcement;
 use crate::standalone::vault::eventually;
 
 const CONTENT: &[u8] = b"There is always room for one more.";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_loses_nothing() {

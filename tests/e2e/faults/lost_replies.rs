@@ -11,7 +11,7 @@ use crate::client::announcement;
 use crate::standalone::vault::eventually;
 
 const CONTENT: &[u8] = b"Once and only once.";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const DOCUMENTS: usize = 12;
 
 #[tokio::test]

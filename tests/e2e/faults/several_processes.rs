@@ -15,13 +15,14 @@ use crate::standalone::vault::eventually;
 const CONTENT: &[u8] = b"Seen by everybody at once.";
 /// For another process to take over.
 const FAILOVER: Duration = Duration::from_secs(8);
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const SHAPE: Shape =
     Shape { nodes: &["api-1", "api-2", "logger-1", "logger-2"], small_disk: false, clocks: false };
 
 /// The same person at every API process.
 fn everywhere(cluster: &Cluster, person: &Client) -> Vec<Client> {
-    let at = |node| Client { http: cluster.to(node), base: person.base.clone(), token: person.token.clone() };
+    let at =
+        |node: &Node| Client { http: node.http(), base: person.base.clone(), token: person.token.clone() };
     cluster.apis().map(at).collect()
 }
 

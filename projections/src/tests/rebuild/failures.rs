@@ -8,7 +8,7 @@ use crate::document_listing::DocumentListing;
 use crate::fixture::Vault;
 use crate::tests::folds::random_history;
 use crate::tests::notes::Notes;
-use crate::tests::subscription::subscriptions;
+use crate::tests::subscription::{project_all, subscriptions};
 use crate::user_directory::UserDirectory;
 use crate::{Checkpoint, Holder, Projection, Rebuild, State, Status, skip};
 
@@ -34,9 +34,7 @@ async fn a_batch_that_is_cut_off_leaves_nothing(pool: PgPool) {
         assert_eq!(status(vault.pool(), projection.name()).await.position, 0);
     }
     let stop = CancellationToken::new();
-    for projection in crate::all() {
-        tokio::spawn(subscriptions(&vault.store, &stop).project(projection, stop.clone()));
-    }
+    project_all(&vault.store, &stop);
     until("all catch up", async || {
         Status::all(vault.pool()).await.unwrap().iter().all(|one| one.position == head)
     })
@@ -115,9 +113,7 @@ async fn an_unknown_event_stops_only_who_must_know_it(pool: PgPool) {
     .await
     .unwrap();
     let stop = CancellationToken::new();
-    for projection in crate::all() {
-        tokio::spawn(subscriptions(&vault.store, &stop).project(projection, stop.clone()));
-    }
+    project_all(&vault.store, &stop);
     until("it stops", async || status(vault.pool(), "user_directory").await.state == State::Stopped).await;
     let stopped = status(vault.pool(), "user_directory").await;
     assert_eq!(stopped.position, 2);
@@ -166,9 +162,7 @@ async fn a_rebuild_whose_driver_died_is_carried_on(pool: PgPool) {
     assert!(found.driven && !found.orphaned);
 
     let stop = CancellationToken::new();
-    for projection in crate::all() {
-        tokio::spawn(subscriptions(&vault.store, &stop).project(projection, stop.clone()));
-    }
+    project_all(&vault.store, &stop);
     tokio::spawn(subscriptions(&vault.store, &stop).carry_on_rebuilds(crate::all(), stop.clone()));
     until("a projector finishes it", async || generation(&pool, "document_listing").await > 1).await;
     let head = vault.store.head().await.unwrap();

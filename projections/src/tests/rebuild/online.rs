@@ -9,7 +9,7 @@ use super::{assert_equal_to_fresh_folds, begin, generation, rebuild, tables, unt
 use crate::document_listing::{self, DocumentListing, ListQuery, Shelf, Sort};
 use crate::fixture::Vault;
 use crate::tests::folds::random_history;
-use crate::tests::subscription::{PATIENCE, subscriptions};
+use crate::tests::subscription::{PATIENCE, project_all, subscriptions};
 use crate::{Freshness, Projection, Rebuild};
 
 fn listing() -> Arc<dyn Projection> {
@@ -21,9 +21,7 @@ fn listing() -> Arc<dyn Projection> {
 async fn lists_are_never_empty_and_never_stale_during_rebuilds(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let stop = CancellationToken::new();
-    for projection in crate::all() {
-        tokio::spawn(subscriptions(&vault.store, &stop).project(projection, stop.clone()));
-    }
+    project_all(&vault.store, &stop);
     let names: Vec<_> = crate::all().iter().map(|projection| projection.name()).collect();
     let freshness = Freshness::start(vault.pool().clone(), &names, stop.clone());
     let rebuilt = CancellationToken::new();
@@ -77,9 +75,7 @@ async fn a_long_reader_delays_nothing(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     random_history(&vault, 60).await;
     let stop = CancellationToken::new();
-    for projection in crate::all() {
-        tokio::spawn(subscriptions(&vault.store, &stop).project(projection, stop.clone()));
-    }
+    project_all(&vault.store, &stop);
     let head = vault.store.head().await.unwrap();
     let freshness = Freshness::start(vault.pool().clone(), &["document_listing"], stop.clone());
     freshness.wait(head, PATIENCE).await;
@@ -117,9 +113,7 @@ async fn an_idle_transaction_stops_neither_projections_nor_rebuilds(pool: PgPool
         .unwrap();
     random_history(&vault, 60).await;
     let stop = CancellationToken::new();
-    for projection in crate::all() {
-        tokio::spawn(subscriptions(&vault.store, &stop).project(projection, stop.clone()));
-    }
+    project_all(&vault.store, &stop);
     rebuild(&vault, &listing()).await;
     let names: Vec<_> = crate::all().iter().map(|projection| projection.name()).collect();
     let freshness = Freshness::start(vault.pool().clone(), &names, stop.clone());

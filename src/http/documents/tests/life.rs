@@ -176,9 +176,16 @@ async fn lists_are_sorted_and_paged(pool: PgPool) {
         names(&format!("?sort=name&limit=2&cursor={cursor}")).await,
         (vec!["c.txt".into()], Value::Null)
     );
-    for wrong in
-        ["sort=colour", "limit=0", "limit=201", "cursor=x", "status=lost", "folder_id=root", "q=x", "as_of=1"]
-    {
+    for wrong in [
+        "sort=colour",
+        "limit=0",
+        "limit=201",
+        "cursor=x",
+        "status=lost",
+        "folder_id=root",
+        "topic=x",
+        "as_of=1",
+    ] {
         let answer = user.get(&format!("/documents?{wrong}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert_eq!(answer.body["errors"][0]["field"], wrong.split('=').next().unwrap());

@@ -44,7 +44,7 @@ async fn people_find_their_own_documents_by_name_and_text(pool: PgPool) {
 
     assert_eq!(names(&user, "q=lease").await, ["Lease reminder.txt", "contract.txt"], "names first");
     assert_eq!(names(&user, "q=tenants%20landlo").await, ["contract.txt"]);
-    assert_eq!(names(&user, "q=lease&sort=name").await, ["Lease reminder.txt", "contract.txt"]);
+    assert_eq!(names(&user, "q=lease&sort=name").await, ["contract.txt", "Lease reminder.txt"]);
     assert_eq!(names(&user, "q=lease&sort=-size&limit=1").await, ["contract.txt"]);
     assert_eq!(names(&user, "q=lease&status=trashed").await, Vec::<String>::new());
     let first = user.get("/documents?q=lease&limit=1").await.body;

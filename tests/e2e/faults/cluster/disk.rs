@@ -58,11 +58,11 @@ impl Disk {
     /// Takes all the space there is.
     pub(crate) fn fill(&self) {
         let mut filler = File::options().create(true).append(true).open(self.filler()).unwrap();
+        let piece = vec![0; PIECE];
         loop {
-            match filler.write(&[0; PIECE]) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::StorageFull => return,
-                Err(error) => panic!("the disk fails otherwise: {error}"),
+            if let Err(error) = filler.write(&piece) {
+                assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+                return;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::process::Command;
 
@@ -15,6 +16,8 @@ use crate::standalone::vault::docuvault;
 
 /// Every API process answers to this name; clients are told where it is.
 pub(crate) const PUBLIC_URL: &str = "http://localhost";
+/// Longer than any request may take.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 pub(crate) struct Node {
     pub(crate) process: Process,
@@ -70,6 +73,16 @@ impl Node {
 }
 
 impl Node {
+    /// An HTTP client that finds this node under the public name, and the object store where it is.
+    pub(crate) fn http(&self) -> reqwest::Client {
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .resolve("localhost", self.address)
+            .timeout(PATIENCE)
+            .build()
+            .unwrap()
+    }
+
     pub(crate) fn has_api(&self) -> bool {
         self.roles.split(',').any(|role| role == "api")
     }
@@ -81,8 +94,8 @@ fn roles(name: &str) -> &'static str {
         Some("vault") => "api,relay,projector,audit,classifier,notifier,sweeper",
         Some("api") => "api",
         Some("logger") => "relay,projector",
-        Some("worker") => "audit,classifier,notifier,sweeper",
-        _ => panic!("{name}: a node is a vault, an api, a logger or a worker"),
+        // A worker.
+        _ => "audit,classifier,notifier,sweeper",
     }
 }
 

@@ -14,7 +14,7 @@ use super::disk::Disk;
 use super::process::{Process, free_port};
 use crate::standalone::vault::eventually;
 
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 const ROLES: &str = include_str!("../../../../migrations/roles.sql");
 const PASSWORD: &str = "in-tests";
 const DIRECTORY: &str = "postgres";

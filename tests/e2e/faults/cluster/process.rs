@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -23,7 +23,6 @@ pub(crate) struct Process {
     pub(crate) name: String,
     log: PathBuf,
     pid: Arc<AtomicI32>,
-    ends: Arc<AtomicU32>,
     held: watch::Sender<bool>,
     supervisor: JoinHandle<()>,
 }
@@ -36,10 +35,10 @@ impl Process {
         mut command: impl FnMut() -> Command + Send + 'static,
     ) -> Self {
         let log = logs.join(format!("{name}.log"));
-        let (pid, ends) = (Arc::new(AtomicI32::new(NONE)), Arc::new(AtomicU32::new(0)));
+        let pid = Arc::new(AtomicI32::new(NONE));
         let (held, mut may_run) = watch::channel(false);
         let supervisor = {
-            let (pid, ends, log) = (pid.clone(), ends.clone(), log.clone());
+            let (pid, log) = (pid.clone(), log.clone());
             tokio::spawn(async move {
                 while may_run.wait_for(|held| !held).await.is_ok() {
                     let output = File::options().create(true).append(true).open(&log).unwrap();
@@ -49,12 +48,11 @@ impl Process {
                     pid.store(child.id().unwrap().try_into().unwrap(), Ordering::SeqCst);
                     child.wait().await.unwrap();
                     pid.store(NONE, Ordering::SeqCst);
-                    ends.fetch_add(1, Ordering::SeqCst);
                     tokio::time::sleep(RESTART_AFTER).await;
                 }
             })
         };
-        Self { name: name.to_owned(), log, pid, ends, held, supervisor }
+        Self { name: name.to_owned(), log, pid, held, supervisor }
     }
 
     /// Sends a signal; false when there is no process just now.
@@ -73,11 +71,6 @@ impl Process {
         self.hold(true);
         self.signal(signal);
         eventually(END_LIMIT, async || self.pid.load(Ordering::SeqCst) == NONE).await;
-    }
-
-    /// How often it has ended so far, asked or not.
-    pub(crate) fn ends(&self) -> u32 {
-        self.ends.load(Ordering::SeqCst)
     }
 
     /// All that it has written.

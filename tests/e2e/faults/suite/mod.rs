@@ -30,7 +30,7 @@ use self::fault::{Reach, plan};
 use self::history::History;
 use self::person::{Person, World};
 use self::report::Run;
-use super::cluster::{Cluster, Shape};
+use super::cluster::{Cluster, Node, Shape};
 use crate::client::Client;
 use crate::standalone::vault::eventually;
 
@@ -66,7 +66,9 @@ async fn nothing_acknowledged_is_lost_whatever_fails() {
 
 fn setting<T: FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().ok().unwrap_or_else(|| panic!("{name}={text} is not a number")))
+    let number = text.parse().ok();
+    assert!(number.is_some(), "{name}={text} is not a number");
+    number
 }
 
 /// One run with one seed.
@@ -74,7 +76,7 @@ async fn run(seed: u64, length: Duration) -> Run {
     let cluster = Cluster::start(SHAPE).await;
     let history = History::new();
     let world = World {
-        nodes: cluster.apis().map(|node| cluster.to(node)).collect(),
+        nodes: cluster.apis().map(Node::http).collect(),
         history: history.clone(),
         known: Arc::default(),
     };
@@ -124,7 +126,7 @@ async fn works(cluster: &Cluster, probe: &Client) -> bool {
         return false;
     }
     for node in cluster.apis() {
-        let client = Client { http: cluster.to(node), base: probe.base.clone(), token: probe.token.clone() };
+        let client = Client { http: node.http(), base: probe.base.clone(), token: probe.token.clone() };
         if !serves(&client).await {
             return false;
         }

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
 
 use super::fault::{Clock, Fault, Planned, Server};
-use crate::faults::cluster::{Cluster, WallClock};
+use crate::faults::cluster::{Cluster, Disk};
 use crate::faults::proxy::{Link, Mode};
 
 /// How often each kind of fault was done.
@@ -51,10 +51,8 @@ async fn begin(cluster: &Cluster, fault: Fault) {
         Fault::Stop(node) => drop(cluster.nodes[node].process.signal(Signal::SIGSTOP)),
         Fault::Wire(node, server, mode) => wire(cluster, node, server).set(mode),
         Fault::PublicStore(mode) => cluster.public_store.set(mode),
-        Fault::FillDisk => cluster.disk.iter().for_each(|disk| disk.fill()),
-        Fault::Skew(whose, seconds) => {
-            clock(cluster, whose).into_iter().for_each(|clock| clock.skew(seconds))
-        }
+        Fault::FillDisk => cluster.disk.iter().for_each(Disk::fill),
+        Fault::Skew(whose, seconds) => skew(cluster, whose, seconds),
     }
 }
 
@@ -67,8 +65,8 @@ fn end(cluster: &Cluster, fault: Fault) {
         Fault::Stop(node) => drop(cluster.nodes[node].process.signal(Signal::SIGCONT)),
         Fault::Wire(node, server, _) => wire(cluster, node, server).set(Mode::Pass),
         Fault::PublicStore(_) => cluster.public_store.set(Mode::Pass),
-        Fault::FillDisk => cluster.disk.iter().for_each(|disk| disk.make_room()),
-        Fault::Skew(whose, _) => clock(cluster, whose).into_iter().for_each(|clock| clock.skew(0)),
+        Fault::FillDisk => cluster.disk.iter().for_each(Disk::make_room),
+        Fault::Skew(whose, _) => skew(cluster, whose, 0),
     }
 }
 
@@ -81,9 +79,12 @@ fn wire(cluster: &Cluster, node: usize, server: Server) -> &Link {
     }
 }
 
-fn clock(cluster: &Cluster, whose: Clock) -> Option<&WallClock> {
-    match whose {
+fn skew(cluster: &Cluster, whose: Clock, seconds: i64) {
+    let clock = match whose {
         Clock::Node(node) => cluster.nodes[node].clock.as_ref(),
         Clock::Postgres => cluster.postgres_clock.as_ref(),
+    };
+    if let Some(clock) = clock {
+        clock.skew(seconds);
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Run {
 }
 
 pub(super) fn print_head() {
-    let kinds = KINDS.map(|kind| format!("{kind:>9}")).concat();
+    let kinds = KINDS.map(|kind| format!("{kind:>11}")).concat();
     print(&format!(
         "{:>20}{kinds}{:>7}{:>7}{:>8}{:>10}  verdict",
         "seed", "ok", "fail", "unknown", "recovered"
@@ -24,7 +24,7 @@ pub(super) fn print_head() {
 
 pub(super) fn print_run(run: &Run) {
     let kinds =
-        KINDS.map(|kind| format!("{:>9}", run.injected.get(kind).copied().unwrap_or_default())).concat();
+        KINDS.map(|kind| format!("{:>11}", run.injected.get(kind).copied().unwrap_or_default())).concat();
     let [ok, fail, unknown] = run.operations;
     let recovered = format!("{:.1} s", run.recovered_after.as_secs_f64());
     let verdict = if run.violations.is_empty() { "sound" } else { "VIOLATED" };
