@@ -26,9 +26,10 @@ pub async fn run(config: Config, roles: ProcessRoles, shutdown: CancellationToke
     if roles.need_nats() && config.nats.is_none() {
         return Err(NatsConfig::missing().into());
     }
-    let api = match roles.has(ProcessRole::Api) {
-        true => Some(bind(config.http.listen, "DOCUVAULT_LISTEN").await?),
-        false => None,
+    let api = if roles.has(ProcessRole::Api) {
+        Some(bind(config.http.listen, "DOCUVAULT_LISTEN").await?)
+    } else {
+        None
     };
     let sockets =
         Sockets { api, metrics: bind(config.http.metrics_listen, "DOCUVAULT_METRICS_LISTEN").await? };

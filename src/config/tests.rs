@@ -188,8 +188,10 @@ fn a_broken_env_file_is_refused_by_line() {
     assert!(error.contains("line 2"), "{error}");
 }
 
+type Login = Option<(String, String)>;
+
 /// Route, port and login of an `SMTP_URL`.
-fn smtp(url: &str) -> Option<(SmtpEncryption, u16, Option<(String, String)>)> {
+fn smtp(url: &str) -> Option<(SmtpEncryption, u16, Login)> {
     let config = with("SMTP_URL", url).ok()?;
     let MailRoute::Smtp(server) = config.mail.route else { return None };
     let login = server.login.map(|login| (login.user, login.password.expose_secret().to_owned()));

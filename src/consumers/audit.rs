@@ -48,14 +48,13 @@ impl Audit {
             let claimed =
                 Checkpoint::claim_generation(pool, audit_trail::NAME, serving.generation, self.holder)
                     .await?;
-            match claimed {
-                Some(checkpoint) => *reached = self.catch_up(checkpoint, position).await?,
-                None => {
-                    *reached = Checkpoint::standing(pool, audit_trail::NAME, serving.generation).await?;
-                    if *reached < position {
-                        tokio::time::sleep(LOOK_EVERY).await;
-                    }
-                }
+            if let Some(checkpoint) = claimed {
+                *reached = self.catch_up(checkpoint, position).await?;
+                continue;
+            }
+            *reached = Checkpoint::standing(pool, audit_trail::NAME, serving.generation).await?;
+            if *reached < position {
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         }
         Ok(())

@@ -52,7 +52,7 @@ pub async fn run(
             }
         }
     };
-    stop.run_until_cancelled(async { tokio::join!(messages, worker.watch_letters()) }).await;
+    stop.run_until_cancelled(Box::pin(async { tokio::join!(messages, worker.watch_letters()) })).await;
     Ok(())
 }
 

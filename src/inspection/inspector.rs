@@ -36,7 +36,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            time: Duration::from_secs(60),
+            time: Duration::from_mins(1),
             cpu: Duration::from_secs(30),
             memory: 1024 * MIB,
             text: 8 * 1024 * 1024,

@@ -5,7 +5,6 @@ use cqrs_es::DomainEvent;
 use event_store::RecordedEvent;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -112,11 +111,11 @@ impl Entry {
         })
     }
 
-    fn about_document(id: Uuid, event: &(impl DomainEvent + Serialize)) -> anyhow::Result<Self> {
+    fn about_document(id: Uuid, event: &impl DomainEvent) -> anyhow::Result<Self> {
         Ok(Self { document_id: Some(id), ..Self::about(format!("document:{id}"), event)? })
     }
 
-    fn about(subject: String, event: &(impl DomainEvent + Serialize)) -> anyhow::Result<Self> {
+    fn about(subject: String, event: &impl DomainEvent) -> anyhow::Result<Self> {
         let details = details(serde_json::to_value(event)?);
         Ok(Self { r#type: type_name(&event.event_type()), subject, document_id: None, details })
     }

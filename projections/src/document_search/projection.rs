@@ -54,12 +54,12 @@ async fn fold(tx: &mut PgConnection, generation: i64, events: &[RecordedEvent]) 
     if touched.is_empty() {
         return Ok(());
     }
-    let stored: HashMap<Uuid, SearchRow> = queries::load(tx, generation, &touched)
+    let before: HashMap<Uuid, SearchRow> = queries::load(tx, generation, &touched)
         .await?
         .into_iter()
         .map(|row| (row.document_id, row))
         .collect();
-    let mut rows = stored.clone();
+    let mut rows = before.clone();
     let mut purged = Vec::new();
     for (id, change) in changes {
         apply(&mut rows, id, change);
@@ -72,12 +72,12 @@ async fn fold(tx: &mut PgConnection, generation: i64, events: &[RecordedEvent]) 
 
     // Words stay as they are unless the name or the text is another.
     let same_words = |row: &SearchRow| {
-        stored.get(&row.document_id).is_some_and(|old| old.name == row.name && old.upload_id == row.upload_id)
+        before.get(&row.document_id).is_some_and(|old| old.name == row.name && old.upload_id == row.upload_id)
     };
-    let (moved, mut changed): (Vec<_>, Vec<_>) = rows.into_values().partition(same_words);
+    let (moved, mut reworded): (Vec<_>, Vec<_>) = rows.into_values().partition(same_words);
     put_on_shelves(tx, generation, &moved).await?;
-    changed.sort_unstable_by_key(|row| row.document_id);
-    for rows in changed.chunks(AT_ONCE) {
+    reworded.sort_unstable_by_key(|row| row.document_id);
+    for rows in reworded.chunks(AT_ONCE) {
         upsert(tx, generation, rows).await?;
     }
     Ok(())
@@ -155,11 +155,11 @@ async fn put_on_shelves(
 }
 
 async fn upsert(tx: &mut PgConnection, generation: i64, rows: &[SearchRow]) -> Result<(), sqlx::Error> {
-    let texts = queries::load_texts(tx, rows).await?;
-    let text_of = |row: &SearchRow| texts.get(&row.document_id);
     fn column<'a, T>(rows: &'a [SearchRow], value: impl Fn(&'a SearchRow) -> T) -> Vec<T> {
         rows.iter().map(value).collect()
     }
+    let texts = queries::load_texts(tx, rows).await?;
+    let text_of = |row: &SearchRow| texts.get(&row.document_id);
     sqlx::query!(
         "INSERT INTO document_search (generation, document_id, owner_id, shelf, name, upload_id, configuration,
              name_vector, vector)

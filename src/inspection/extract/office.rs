@@ -73,8 +73,9 @@ fn open<F: Read + Seek>(file: F) -> Result<ZipArchive<F>, InspectionRefusal> {
 
 fn refusal(error: &ZipError) -> InspectionRefusal {
     match error {
-        ZipError::InvalidPassword => InspectionRefusal::Encrypted,
-        ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => InspectionRefusal::Encrypted,
+        ZipError::InvalidPassword | ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
+            InspectionRefusal::Encrypted
+        }
         _ => InspectionRefusal::Malformed,
     }
 }

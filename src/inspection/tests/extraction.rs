@@ -67,7 +67,7 @@ fn too_much_text_is_refused_in_every_format() {
     for (content_type, bytes) in [
         (PLAIN, long.clone().into_bytes()),
         (HTML, page.into_bytes()),
-        (PDF, pdf(&[long.clone()])),
+        (PDF, pdf(std::slice::from_ref(&long))),
         (DOCX, docx(&paragraph)),
         (ODT, odt(&format!("<text:p>{long}</text:p>"), "")),
     ] {

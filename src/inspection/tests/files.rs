@@ -22,7 +22,7 @@ pub(crate) fn pdf(pages: &[String]) -> Vec<u8> {
              /Resources << /Font << /F1 3 0 R >> >> >>",
             page + 1
         ));
-        let lines = text.lines().map(|line| format!("({line}) Tj 0 -14 Td\n")).collect::<String>();
+        let lines = text.lines().fold(String::new(), |all, line| all + "(" + line + ") Tj 0 -14 Td\n");
         let content = format!("BT /F1 12 Tf 72 720 Td\n{lines}ET");
         objects.push(format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()));
     }
@@ -52,15 +52,15 @@ fn assemble(objects: &[String], trailer: &str) -> Vec<u8> {
     let mut offsets = Vec::new();
     for (number, object) in (1..).zip(objects) {
         offsets.push(pdf.len());
-        write!(pdf, "{number} 0 obj\n{object}\nendobj\n").unwrap();
+        writeln!(pdf, "{number} 0 obj\n{object}\nendobj").unwrap();
     }
     let table = pdf.len();
-    write!(pdf, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).unwrap();
+    writeln!(pdf, "xref\n0 {}\n0000000000 65535 f ", objects.len() + 1).unwrap();
     for offset in offsets {
-        write!(pdf, "{offset:010} 00000 n \n").unwrap();
+        writeln!(pdf, "{offset:010} 00000 n ").unwrap();
     }
-    write!(pdf, "trailer\n<< /Size {} /Root 1 0 R {trailer} >>\n", objects.len() + 1).unwrap();
-    write!(pdf, "startxref\n{table}\n%%EOF\n").unwrap();
+    writeln!(pdf, "trailer\n<< /Size {} /Root 1 0 R {trailer} >>", objects.len() + 1).unwrap();
+    writeln!(pdf, "startxref\n{table}\n%%EOF").unwrap();
     pdf.into_bytes()
 }
 

@@ -19,11 +19,9 @@ async fn a_new_version_is_prepared_beside_the_old_one_and_takes_over_at_its_star
     let (old_stop, new_stop) = (CancellationToken::new(), CancellationToken::new());
     let old: Vec<Arc<dyn Projection>> = vec![Notes::new(1)];
     let new: Vec<Arc<dyn Projection>> = vec![Notes::new(2)];
-    for (projections, stop) in [(&old, &old_stop)] {
-        let subscriptions = subscriptions(&vault.store, stop);
-        tokio::spawn(subscriptions.clone().project(projections[0].clone(), stop.clone()));
-        tokio::spawn(subscriptions.carry_on_rebuilds(projections.clone(), stop.clone()));
-    }
+    let old_release = subscriptions(&vault.store, &old_stop);
+    tokio::spawn(old_release.clone().project(old[0].clone(), old_stop.clone()));
+    tokio::spawn(old_release.carry_on_rebuilds(old, old_stop.clone()));
     until("the old one serves", async || Notes::served(&pool).await == [(1, 1)]).await;
 
     let mut prepared = begin(&vault, &new[0]).await;
@@ -33,10 +31,11 @@ async fn a_new_version_is_prepared_beside_the_old_one_and_takes_over_at_its_star
     until("the old one still serves", async || Notes::served(&pool).await == [(1, 1), (3, 1)]).await;
     old_stop.cancel();
 
-    tokio::spawn(subscriptions(&vault.store, &new_stop).project(new[0].clone(), new_stop.clone()));
+    let new_release = subscriptions(&vault.store, &new_stop);
+    tokio::spawn(new_release.clone().project(new[0].clone(), new_stop.clone()));
     vault.register("third@example.org", 100).await;
     until("the previous fold serves", async || Notes::served(&pool).await == [(1, 1), (3, 1), (5, 1)]).await;
-    tokio::spawn(subscriptions(&vault.store, &new_stop).carry_on_rebuilds(new, new_stop.clone()));
+    tokio::spawn(new_release.carry_on_rebuilds(new, new_stop.clone()));
     until("it swaps", async || Notes::served(&pool).await == [(1, 2), (3, 2), (5, 2)]).await;
     vault.register("fourth@example.org", 100).await;
     until("the new fold goes on", async || Notes::served(&pool).await.last() == Some(&(7, 2))).await;
