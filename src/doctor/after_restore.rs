@@ -17,28 +17,33 @@ pub struct Restored {
     /// Where the log says so; `None`: it did already.
     pub position: Option<i64>,
     pub lineage: Uuid,
-    /// The JetStream stream is gone, and the relay makes it anew. False: NATS was not reached, and the relay does both.
+    /// NATS holds nothing of a former lineage any more; the relay fills it. False: it was not reached, and the relay does both.
     pub purged: bool,
 }
 
 /// `store` works as `docuvault_migrate`: nobody else may begin a lineage.
 pub async fn after_restore(store: &EventStore, nats: Option<&NatsConfig>) -> anyhow::Result<Restored> {
     let (former, head) = (store.lineage().await?, store.head().await?);
-    let known = match nats {
-        Some(config) => last_known(config).await,
+    let held = match nats {
+        Some(config) => held_by(config).await,
         None => Err(anyhow::anyhow!("NATS_URL is not set")),
     };
+    let last = held.as_ref().ok().and_then(Held::position);
     let newest = store.read_at(&[head]).await?.remove(&head);
-    let (position, lineage) = if newest.is_some_and(|event| event.aggregate_type == log::TYPE) {
+    let is_recorded =
+        newest.is_some_and(|event| event.aggregate_type == log::TYPE) && last.is_none_or(|last| last <= head);
+    let (position, lineage) = if is_recorded {
         (None, former)
     } else {
-        let last_lost = known.as_ref().ok().copied().flatten().filter(|last| *last > head);
-        let lineage = store.clock().new_id();
+        let (lineage, last_lost) = (store.clock().new_id(), last.filter(|last| *last > head));
         (Some(begin(store, former, lineage, head, last_lost).await?), lineage)
     };
-    let purged = match (nats, known) {
-        (Some(config), Ok(_)) => {
-            nats::delete(&nats::connect(config, nats::RELAY, 1).await?).await?;
+    let purged = match (nats, held) {
+        (Some(config), Ok(held)) => {
+            // What the relay has filled since the restore was recorded stays.
+            if !matches!(held, Held::Copy(last) if last.lineage() == Some(lineage)) {
+                nats::delete(&nats::connect(config, nats::RELAY, 1).await?).await?;
+            }
             true
         }
         (_, Err(error)) => {
@@ -50,18 +55,36 @@ pub async fn after_restore(store: &EventStore, nats: Option<&NatsConfig>) -> any
     Ok(Restored { position, lineage, purged })
 }
 
-/// The newest position that the stream speaks of.
-async fn last_known(config: &NatsConfig) -> anyhow::Result<Option<i64>> {
+/// What NATS holds.
+enum Held {
+    /// No event.
+    Nothing,
+    /// What no relay has written.
+    Foreign,
+    /// A copy of a log, up to this event.
+    Copy(Envelope),
+}
+
+impl Held {
+    const fn position(&self) -> Option<i64> {
+        match self {
+            Self::Copy(last) => Some(last.position),
+            Self::Nothing | Self::Foreign => None,
+        }
+    }
+}
+
+async fn held_by(config: &NatsConfig) -> anyhow::Result<Held> {
     let stream = match nats::connect(config, nats::RELAY, 1).await?.get_stream(STREAM).await {
-        Err(error) if nats::is_missing(&error) => return Ok(None),
+        Err(error) if nats::is_missing(&error) => return Ok(Held::Nothing),
         found => found?,
     };
     let last = stream.cached_info().state.last_sequence;
     if last == 0 {
-        return Ok(None);
+        return Ok(Held::Nothing);
     }
     let message = stream.get_raw_message(last).await?;
-    Ok(Envelope::parse(&message.payload).ok().map(|envelope| envelope.position))
+    Ok(Envelope::parse(&message.payload).map_or(Held::Foreign, Held::Copy))
 }
 
 /// One statement: the event, the new lineage, and the end of the former one.

@@ -93,10 +93,10 @@ async fn the_doctor_brings_a_restored_vault_back_into_step() {
         code == Some(0) && report.contains("records the restore") && report.contains("NATS is purged"),
         "{report}"
     );
-    let (code, again) = doctor(&vault, &["--after-restore"]).await;
-    assert!(code == Some(0) && again.contains("already"), "{again}");
     ready(&ana).await;
     published(&vault).await;
+    let (code, again) = doctor(&vault, &["--after-restore"]).await;
+    assert!(code == Some(0) && again.contains("already"), "{again}");
     let listed = ana.request(reqwest::Method::GET, &format!("/documents?limit=1&cursor={cursor}"));
     assert_eq!(listed.send().await.unwrap().status(), 410);
     let (code, report) = doctor(&vault, &[]).await;
