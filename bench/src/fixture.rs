@@ -18,12 +18,20 @@ pub(crate) struct Server {
     admin: PgConnectOptions,
     app_password: String,
     pub pg_bindir: PathBuf,
+    /// The binary.
+    pub docuvault: PathBuf,
 }
 
 impl Server {
-    pub(crate) fn new(database_url: &str, app_password: &str, pg_bindir: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        database_url: &str,
+        app_password: &str,
+        pg_bindir: PathBuf,
+        docuvault: PathBuf,
+    ) -> anyhow::Result<Self> {
         let admin = PgConnectOptions::from_str(database_url).context("DATABASE_URL")?;
-        Ok(Self { admin: admin.disable_statement_logging(), app_password: app_password.into(), pg_bindir })
+        let admin = admin.disable_statement_logging();
+        Ok(Self { admin, app_password: app_password.into(), pg_bindir, docuvault })
     }
 
     /// Makes database `name` anew and checkpoints, so that no peer pays for another.
@@ -42,6 +50,14 @@ impl Server {
 
     pub(crate) fn app(&self, database: &str) -> PgConnectOptions {
         self.owner(database).username("docuvault_app").password(&self.app_password)
+    }
+
+    /// For a process of its own.
+    pub(crate) fn app_url(&self, database: &str) -> String {
+        let mut url = self.app(database).to_url_lossy();
+        // Its parameters are sqlx's own.
+        url.set_query(None);
+        url.into()
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn load(server: &Server, secs: Duration, report: &mut Report) -
         seed::quota(&store, owner, (0..AT_ONCE).flat_map(settle).collect()).await?;
     }
     let id: Arc<str> = owner.to_string().into();
-    let mut admin = PgConnection::connect_with(&server.owner("bench_docuvault")).await?;
+    let mut admin = PgConnection::connect_with(&server.owner(ours::DATABASE)).await?;
     // The newest is written by now, or any moment.
     while sqlx::query_scalar::<_, i64>("SELECT coalesce(max(sequence), 0) FROM snapshots")
         .fetch_one(&mut admin)

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::drive::{Measured, closed_loop};
 use crate::fixture::{self, STREAMS, Server};
 
+pub(crate) const DATABASE: &str = "bench_docuvault";
 /// Owners that the appends are spread over.
 const OWNERS: usize = 1000;
 
@@ -28,15 +29,18 @@ pub(crate) enum Failed {
 pub(crate) struct Ours {
     pub store: EventStore,
     pub owners: Vec<UserId>,
+    /// As its file would hold it.
+    pub master_key: String,
 }
 
 /// A migrated database with `OWNERS` owners who have keys.
 pub(crate) async fn open(server: &Server, concurrency: usize) -> anyhow::Result<Ours> {
-    server.fresh("bench_docuvault").await?;
-    let owner = fixture::pool(server.owner("bench_docuvault"), 2).await?;
+    server.fresh(DATABASE).await?;
+    let owner = fixture::pool(server.owner(DATABASE), 2).await?;
     event_store::migrate(&owner).await?;
-    let pool = fixture::pool(server.app("bench_docuvault"), concurrency.clamp(4, 32)).await?;
-    let keyring = Keyring::open(pool.clone(), MasterKeys::parse(&master_key())?).await?;
+    let pool = fixture::pool(server.app(DATABASE), concurrency.clamp(4, 32)).await?;
+    let master_key = master_key();
+    let keyring = Keyring::open(pool.clone(), MasterKeys::parse(&master_key)?).await?;
     let clock = Clock::system();
     let keys = (0..OWNERS).map(|_| keyring.new_user_key(UserId(clock.new_id()), clock.new_id()));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
@@ -49,7 +53,7 @@ pub(crate) async fn open(server: &Server, concurrency: usize) -> anyhow::Result<
         .await?;
     let owners = keys.iter().map(|key| key.user_id).collect();
     sqlx::raw_sql("CHECKPOINT").execute(&owner).await.ok();
-    Ok(Ours { store: EventStore::new(pool, keyring, clock), owners })
+    Ok(Ours { store: EventStore::new(pool, keyring, clock), owners, master_key })
 }
 
 fn master_key() -> String {

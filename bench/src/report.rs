@@ -1,8 +1,9 @@
 //! Medians over the rounds, and each peer's ratio to raw within the same round.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::drive::Measured;
+use crate::drive::{Latency, Measured};
 
 /// Results by cell and peer, in the order of the rounds.
 #[derive(Default)]
@@ -30,20 +31,24 @@ impl Report {
 
     #[expect(clippy::print_stdout, reason = "the result of a command-line program")]
     pub(crate) fn print(&self) {
-        println!("| cell | peer | per second | p50 ms | p99 ms | ratio to raw (median of rounds) |");
-        println!("|---|---|---|---|---|---|");
+        println!("| cell | peer | per second | p50 ms | p95 ms | p99 ms | ratio to raw (median of rounds) |");
+        println!("|---|---|---|---|---|---|---|");
         for key in &self.order {
             let rows = &self.rows[key];
             let rate = median(rows.iter().map(|row| row.rate));
-            let p50 = median(rows.iter().map(|row| row.p50.as_secs_f64() * 1e3));
-            let p99 = median(rows.iter().map(|row| row.p99.as_secs_f64() * 1e3));
+            let latency = |of: fn(Latency) -> Duration| {
+                let times: Vec<f64> =
+                    rows.iter().filter_map(|row| Some(of(row.latency?).as_secs_f64() * 1e3)).collect();
+                if times.is_empty() { String::new() } else { format!("{:.2}", median(times.into_iter())) }
+            };
+            let (p50, p95, p99) = (latency(|one| one.p50), latency(|one| one.p95), latency(|one| one.p99));
             let ratio = match self.rows.get(&(key.0.clone(), "raw".to_owned())) {
                 Some(raw) => {
                     format!("{:.2}", median(rows.iter().zip(raw).map(|(row, raw)| row.rate / raw.rate)))
                 }
                 None => String::new(),
             };
-            println!("| {} | {} | {rate:.0} | {p50:.2} | {p99:.2} | {ratio} |", key.0, key.1);
+            println!("| {} | {} | {rate:.0} | {p50} | {p95} | {p99} | {ratio} |", key.0, key.1);
         }
         for note in &self.notes {
             println!("\n{note}");

@@ -8,7 +8,7 @@ use crate::fixture;
 use crate::ours::{self, Failed};
 
 /// Appends at once: enough to fill the batches.
-const AT_ONCE: usize = 256;
+pub(crate) const AT_ONCE: usize = 256;
 
 /// Opens a quota without bounds worth mentioning for each of `owners`.
 pub(crate) async fn quotas(store: &EventStore, owners: &[UserId]) -> anyhow::Result<()> {

@@ -16,7 +16,8 @@ const SIGNIFICANCE: f64 = 0.01;
 
 /// Times `samples` logins with a wrong password for an account that exists, and as many for none.
 pub(crate) async fn run(binary: &Path, samples: usize, report: &mut Report) -> anyhow::Result<()> {
-    let vault = Vault::start(binary).await?;
+    let directory = tempfile::tempdir()?;
+    let vault = Vault::standalone(binary, directory.path()).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     while known.len() < samples || unknown.len() < samples {
         let is_known = rand::rng().random::<bool>();

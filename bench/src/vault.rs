@@ -1,61 +1,64 @@
-//! A real `docuvault standalone` in a temporary directory, with its first administrator.
+//! A real `docuvault` that answers requests, with its first administrator.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+
+use crate::node::Node;
+use crate::stack::{Stack, free_address};
 
 pub(crate) const EMAIL: &str = "bench@example.org";
 const PASSWORD: &str = "a-long-benchmark-passphrase";
+
+/// What works beside the API: all that needs no object.
+const ROLES: &str = "api,projector,relay,audit";
 
 pub(crate) struct Vault {
     pub url: String,
     pub client: reqwest::Client,
     pub token: String,
     pub user_id: String,
-    child: Child,
-    data: TempDir,
+    pub node: Node,
 }
 
 impl Vault {
-    pub(crate) async fn start(binary: &Path) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir()?;
-        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let mut child = Command::new(binary)
-            .args(["standalone", "--listen", &listen, "--data"])
-            .arg(data.path().join("data"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-        let mut setup_token = None;
-        while let Some(line) = lines.next_line().await? {
-            if let Some((_, token)) = line.split_once("/setup#token=") {
-                setup_token = Some(token.trim().to_owned());
-            }
-            if line.starts_with("docuvault ready at") {
-                break;
-            }
-        }
+    /// All in one, with its data in a directory below `directory`.
+    pub(crate) async fn standalone(binary: &Path, directory: &Path) -> anyhow::Result<Self> {
+        let (listen, data) = (free_address()?, directory.join("data"));
+        let data = data.to_str().context("a path")?;
+        let arguments = ["standalone", "--listen", &listen, "--data", data];
+        let node = Node::start(binary, &arguments, &[]).await?;
+        Self::set_up(node, &listen).await
+    }
+
+    /// On a stack of ours.
+    pub(crate) async fn served(stack: &Stack) -> anyhow::Result<Self> {
+        let (node, listen) = stack.node(ROLES).await?;
+        Self::set_up(node, &listen).await
+    }
+
+    async fn set_up(node: Node, listen: &str) -> anyhow::Result<Self> {
+        let token = node.greeting.iter().find_map(|line| line.split_once("/setup#token="));
+        let (_, token) = token.context("no setup link")?;
         let url = format!("http://{listen}/api/v1");
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        let setup =
-            json!({ "token": setup_token.context("no setup link")?, "email": EMAIL, "password": PASSWORD });
+        let setup = json!({ "token": token.trim(), "email": EMAIL, "password": PASSWORD });
         let response = client.post(format!("{url}/setup")).json(&setup).send().await?;
         ensure!(response.status() == 201, "setup: {}", response.text().await?);
+        let mut vault = Self { url, client, token: String::new(), user_id: String::new(), node };
+        vault.sign_in().await?;
+        Ok(vault)
+    }
+
+    /// Anew: a token does not last for all cells.
+    pub(crate) async fn sign_in(&mut self) -> anyhow::Result<()> {
         let credentials = json!({ "email": EMAIL, "password": PASSWORD });
-        let login: Value =
-            client.post(format!("{url}/auth/login")).json(&credentials).send().await?.json().await?;
+        let login = self.client.post(format!("{}/auth/login", self.url)).json(&credentials);
+        let login: Value = login.send().await?.json().await?;
         let text = |value: &Value| value.as_str().map(str::to_owned).context("login");
-        let (token, user_id) = (text(&login["access_token"])?, text(&login["user"]["user_id"])?);
-        Ok(Self { url, client, token, user_id, child, data })
+        (self.token, self.user_id) = (text(&login["access_token"])?, text(&login["user"]["user_id"])?);
+        Ok(())
     }
 
     pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
@@ -66,21 +69,7 @@ impl Vault {
         self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 
-    /// A value of DATA/env.
-    pub(crate) fn setting(&self, name: &str) -> anyhow::Result<String> {
-        let text = std::fs::read_to_string(self.data.path().join("data/env"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        Ok(line.with_context(|| format!("{name} is not in DATA/env"))?.to_owned())
-    }
-
-    pub(crate) fn master_key(&self) -> anyhow::Result<PathBuf> {
-        Ok(PathBuf::from(self.setting("DOCUVAULT_MASTER_KEY_FILE")?))
-    }
-
-    /// Resident memory of the docuvault process itself, in MB.
-    pub(crate) fn resident_mb(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().context("ended")?))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
+    pub(crate) fn patch(&self, path: &str) -> reqwest::RequestBuilder {
+        self.client.patch(format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 }

@@ -10,6 +10,7 @@ use event_store::{Context, ExecuteError, Executed, Unit};
 use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::credentials::Credentials;
 use super::token::Claims;
@@ -32,14 +33,22 @@ const fn whole_time(role: Role) -> TimeDelta {
     }
 }
 
-/// The role of the person whose session `claims` names, if the session still goes on.
+/// What a request is told of its session: one statement for all that every request needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Going {
+    pub role: Role,
+    /// Of the log.
+    pub lineage: Uuid,
+}
+
+/// The session that `claims` names, if it still goes on.
 pub async fn check(
     pool: &PgPool,
     claims: &Claims<SessionId>,
     now: DateTime<Utc>,
-) -> Result<Option<Role>, ApiError> {
-    let role = sqlx::query_scalar!(
-        "SELECT c.role FROM sessions s JOIN credentials c USING (user_id)
+) -> Result<Option<Going>, ApiError> {
+    let row = sqlx::query!(
+        "SELECT c.role, lineage FROM sessions s JOIN credentials c USING (user_id) CROSS JOIN log_identity
          WHERE s.session_id = $1 AND s.user_id = $2 AND s.expires_at > $3
            AND s.session_version = c.session_version AND c.session_version >= $4",
         claims.sid.0,
@@ -49,7 +58,9 @@ pub async fn check(
     )
     .fetch_optional(pool)
     .await?;
-    Ok(role.map(|role| role.parse().map_err(anyhow::Error::msg)).transpose()?)
+    let Some(row) = row else { return Ok(None) };
+    let role = row.role.parse().map_err(anyhow::Error::msg)?;
+    Ok(Some(Going { role, lineage: row.lineage }))
 }
 
 /// Starts a session of whoever has these `credentials`.

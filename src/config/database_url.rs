@@ -25,9 +25,9 @@ impl DatabaseUrl {
         Self::read(environment, "DATABASE_MIGRATE_URL")
     }
 
-    /// For opening connections and pools.
+    /// For opening connections and pools. No statement of ours runs for as long as it would take to compile it.
     pub fn connect_options(&self) -> PgConnectOptions {
-        self.0.clone().application_name("docuvault")
+        self.0.clone().application_name("docuvault").options([("jit", "off")])
     }
 
     fn read(environment: &Environment, name: &'static str) -> Result<Self, ConfigError> {

@@ -7,7 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::App;
 use crate::error::ApiError;
 
 /// One page of a list.
@@ -46,19 +45,19 @@ struct Bookmark<T> {
 }
 
 /// Writes down where a page of `list` ended. `list` names the list and what it is filtered by.
-pub async fn to_cursor<T: Serialize>(
-    app: &App,
+pub fn to_cursor<T: Serialize>(
+    lineage: Uuid,
     list: &str,
     place: Option<T>,
 ) -> Result<Option<String>, ApiError> {
     let Some(place) = place else { return Ok(None) };
-    let bookmark = Bookmark { lineage: app.store.lineage().await?, list: list.into(), place };
+    let bookmark = Bookmark { lineage, list: list.into(), place };
     Ok(Some(BASE64.encode(serde_json::to_vec(&bookmark).map_err(anyhow::Error::from)?)))
 }
 
 /// Reads what [`to_cursor`] wrote for the same list.
-pub async fn from_cursor<T: DeserializeOwned>(
-    app: &App,
+pub fn from_cursor<T: DeserializeOwned>(
+    lineage: Uuid,
     list: &str,
     cursor: Option<&str>,
 ) -> Result<Option<T>, ApiError> {
@@ -67,7 +66,7 @@ pub async fn from_cursor<T: DeserializeOwned>(
     let bookmark = read
         .filter(|bookmark| bookmark.list == list)
         .ok_or_else(|| ApiError::field("cursor", "invalid", "This cursor was not made by this list."))?;
-    if bookmark.lineage != app.store.lineage().await? {
+    if bookmark.lineage != lineage {
         let detail = "The log was restored from a backup since this cursor was made: begin the list again.";
         return Err(ApiError::Gone(detail.into()));
     }

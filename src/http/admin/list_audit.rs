@@ -61,7 +61,7 @@ pub struct Entry {
     responses((status = 200, body = Page<Entry>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
-    _: Auditing,
+    auditing: Auditing,
     min_position: Option<Extension<MinPosition>>,
     Params(filter): Params<Filter>,
 ) -> Result<(Extension<Stale>, Json<Page<Entry>>), ApiError> {
@@ -70,9 +70,9 @@ pub async fn list(
         None => Stale::default(),
     };
     let (list, cursor) = (filter.name(), filter.cursor.clone());
-    let before = from_cursor(&app, &list, cursor.as_deref()).await?;
+    let before = from_cursor(auditing.lineage, &list, cursor.as_deref())?;
     let page = audit_trail::list(app.store.pool(), &AuditQuery { before, ..filter.into() }).await?;
-    let next_cursor = to_cursor(&app, &list, page.next).await?;
+    let next_cursor = to_cursor(auditing.lineage, &list, page.next)?;
     let items = page.rows.into_iter().map(Entry::from).collect();
     Ok((Extension(stale), Json(Page { items, next_cursor })))
 }

@@ -29,15 +29,15 @@ pub struct Place {
     responses((status = 200, body = Page<DeadLetter>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
-    _: Admin,
+    admin: Admin,
     Params(place): Params<Place>,
 ) -> Result<Json<Page<DeadLetter>>, ApiError> {
     const LIST: &str = "dead letters";
     let limit = usize::from(place.limit.0);
-    let after: Option<Uuid> = from_cursor(&app, LIST, place.cursor.as_deref()).await?;
+    let after: Option<Uuid> = from_cursor(admin.lineage, LIST, place.cursor.as_deref())?;
     let mut items = dead_letters::list(app.store.pool(), after, i64::from(place.limit.0) + 1).await?;
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|letter| letter.id);
-    Ok(Json(Page { items, next_cursor: to_cursor(&app, LIST, next).await? }))
+    Ok(Json(Page { items, next_cursor: to_cursor(admin.lineage, LIST, next)? }))
 }

@@ -50,12 +50,12 @@ pub async fn history(
     Params(place): Params<Place>,
 ) -> Result<Json<Page<Entry>>, ApiError> {
     let list = format!("history of {id}");
-    let before: Option<i64> = from_cursor(&app, &list, place.cursor.as_deref()).await?;
+    let before: Option<i64> = from_cursor(member.lineage, &list, place.cursor.as_deref())?;
     let page = document_history::list(app.store.pool(), member.user_id, id, before, place.limit.0).await?;
     if page.rows.is_empty() && before.is_none() {
         return Err(ApiError::NotFound);
     }
-    let next_cursor = to_cursor(&app, &list, page.next).await?;
+    let next_cursor = to_cursor(member.lineage, &list, page.next)?;
     Ok(Json(Page { items: page.rows.into_iter().map(Entry::from).collect(), next_cursor }))
 }
 

@@ -43,17 +43,17 @@ pub async fn list(
     let (q, sorted, cursor) = (filter.q.clone(), filter.sort.is_some(), filter.cursor.clone());
     let mut query = filter.of(&member)?;
     let list = format!("documents {} {q:?}", query.shelf.as_str());
-    let place: Option<String> = from_cursor(&app, &list, cursor.as_deref()).await?;
+    let place: Option<String> = from_cursor(member.lineage, &list, cursor.as_deref())?;
     if let Some(q) = q {
         let page = search(&app, &q, query, sorted, place.as_deref()).await?;
-        let next_cursor = to_cursor(&app, &list, page.next).await?;
+        let next_cursor = to_cursor(member.lineage, &list, page.next)?;
         return Ok(Json(Page { items: page.hits.into_iter().map(Document::from).collect(), next_cursor }));
     }
     let after = place.map(|place| Cursor::parse(&place, query.sort)).transpose();
     query.after = after.map_err(|error| ApiError::field("cursor", "invalid", error.to_string()))?;
     let page = document_listing::list(app.store.pool(), &query).await?;
     let next = page.next.map(|cursor| cursor.to_text()).transpose().map_err(anyhow::Error::from)?;
-    let next_cursor = to_cursor(&app, &list, next).await?;
+    let next_cursor = to_cursor(member.lineage, &list, next)?;
     Ok(Json(Page { items: page.rows.into_iter().map(Document::from).collect(), next_cursor }))
 }
 

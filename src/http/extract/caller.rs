@@ -7,10 +7,11 @@ use event_store::{Clock, Context};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use uuid::Uuid;
 
 use super::Client;
 use crate::app::App;
-use crate::auth::session;
+use crate::auth::session::{self, Going};
 use crate::error::ApiError;
 
 /// The signed-in person who sends the request; any role.
@@ -19,6 +20,8 @@ pub struct Caller {
     pub user_id: UserId,
     pub role: Role,
     pub session_id: SessionId,
+    /// Of the log, now: what cursors are good for.
+    pub lineage: Uuid,
     pub client: Client,
 }
 
@@ -86,10 +89,9 @@ impl FromRequestParts<Arc<App>> for Caller {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let token = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
         let claims = app.tokens.verify_access(token, app.clock().now()).ok_or(ApiError::Unauthenticated)?;
-        let role = session::check(app.store.pool(), &claims, app.clock().now())
-            .await?
-            .ok_or(ApiError::Unauthenticated)?;
-        Ok(Self { user_id: claims.sub, role, session_id: claims.sid, client })
+        let going = session::check(app.store.pool(), &claims, app.clock().now()).await?;
+        let Going { role, lineage } = going.ok_or(ApiError::Unauthenticated)?;
+        Ok(Self { user_id: claims.sub, role, session_id: claims.sid, lineage, client })
     }
 }
 
