@@ -24,11 +24,11 @@ pub struct Restored {
 /// `store` works as `docuvault_migrate`: nobody else may begin a lineage.
 pub async fn after_restore(store: &EventStore, nats: Option<&NatsConfig>) -> anyhow::Result<Restored> {
     let (former, head) = (store.lineage().await?, store.head().await?);
-    let held = match nats {
+    let found = match nats {
         Some(config) => held_by(config).await,
         None => Err(anyhow::anyhow!("NATS_URL is not set")),
     };
-    let last = held.as_ref().ok().and_then(Held::position);
+    let last = found.as_ref().ok().and_then(Held::position);
     let newest = store.read_at(&[head]).await?.remove(&head);
     let is_recorded =
         newest.is_some_and(|event| event.aggregate_type == log::TYPE) && last.is_none_or(|last| last <= head);
@@ -38,10 +38,10 @@ pub async fn after_restore(store: &EventStore, nats: Option<&NatsConfig>) -> any
         let (lineage, last_lost) = (store.clock().new_id(), last.filter(|last| *last > head));
         (Some(begin(store, former, lineage, head, last_lost).await?), lineage)
     };
-    let purged = match (nats, held) {
-        (Some(config), Ok(held)) => {
+    let purged = match (nats, found) {
+        (Some(config), Ok(stream)) => {
             // What the relay has filled since the restore was recorded stays.
-            if !matches!(held, Held::Copy(last) if last.lineage() == Some(lineage)) {
+            if !matches!(stream, Held::Copy(last) if last.lineage() == Some(lineage)) {
                 nats::delete(&nats::connect(config, nats::RELAY, 1).await?).await?;
             }
             true
