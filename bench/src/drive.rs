@@ -99,11 +99,11 @@ where
 {
     let begin = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
-    let (mut begun, mut latencies) = (JoinSet::new(), Vec::new());
+    let (mut under_way, mut latencies) = (JoinSet::new(), Vec::new());
     let mut enough = std::pin::pin!(enough);
     for n in 0.. {
         tokio::select! {
-            due = ticks.tick() => drop(begun.spawn(operation(n, due.into_std()))),
+            due = ticks.tick() => drop(under_way.spawn(operation(n, due.into_std()))),
             done = &mut enough => {
                 done?;
                 break;
@@ -111,7 +111,7 @@ where
         }
     }
     let took = begin.elapsed();
-    while let Some(ended) = begun.join_next().await {
+    while let Some(ended) = under_way.join_next().await {
         latencies.push(ended??);
     }
     Measured::of(latencies, took)
