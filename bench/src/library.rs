@@ -8,11 +8,12 @@ use aggregates::document::{Inspection, InspectionRefusal};
 use aggregates::{Document, DocumentCommand, Name, Personal, Quota, QuotaCommand, UploadId, UserId};
 use event_store::EventStore;
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::backlog::{projected, standing};
 use crate::fixture::{self, Server};
-use crate::ours::{self, Failed, Ours};
+use crate::ours::{self, DATABASE, Failed, Ours};
 use crate::report::progress;
 use crate::seed::AT_ONCE;
 use crate::stack::Stack;
@@ -74,10 +75,20 @@ impl Library {
         while standing(ours.store.pool(), &names).await? < head {
             tokio::time::sleep(LOOK_EVERY).await;
         }
+        analyze(server).await?;
         progress(&format!("  in every read model after {:.0} s", started.elapsed().as_secs_f64()));
         vault.sign_in().await?;
         Ok(Self { ours, vault: Arc::new(vault), owner, documents: Arc::new(documents), _stack: stack })
     }
+}
+
+/// As autovacuum would within a minute or two.
+async fn analyze(server: &Server) -> anyhow::Result<()> {
+    let mut admin = PgConnection::connect_with(&server.owner(DATABASE)).await?;
+    for projection in projections::all() {
+        sqlx::raw_sql(&format!("ANALYZE {}", projection.name())).execute(&mut admin).await?;
+    }
+    Ok(())
 }
 
 async fn document(store: &EventStore, owner: UserId, n: u32) -> anyhow::Result<Uuid> {

@@ -75,7 +75,7 @@ struct Options {
     /// Refused logins timed with an account, and as many without.
     #[arg(long, default_value_t = 1_000)]
     samples: usize,
-    /// Only cells whose name contains this: `append`, `load`, `hot`, `relay`, `catch-up`, `memory`, `rebuild`, `upload`, `list`,
+    /// Only cells whose name contains this: `append`, `load`, `hot`, `relay`, `catch-up`, `memory`, `rebuild`, `upload`, `api list`,
     /// `search`, `lag`, `during a rebuild`, `pdf`, `timing`.
     #[arg(long, default_value = "")]
     only: String,
@@ -204,7 +204,7 @@ async fn requests(options: &Options, server: &Server, report: &mut Report) -> an
         let measured = uploads::run(&server.docuvault, secs, report).await?;
         report.add("upload: request, PUT, confirm", "docuvault", measured);
     }
-    let cells = ["list", "search", "lag from commit to sight", "api during a rebuild"];
+    let cells = ["api list", "search", "lag from commit to sight", "api during a rebuild"];
     if !cells.iter().any(|cell| options.wants(cell)) {
         return Ok(());
     }
