@@ -42,6 +42,10 @@ use crate::fixture::Server;
 use crate::library::Library;
 use crate::report::{Report, progress};
 
+/// As in the product, whose log is measured in this process.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Beside each other on one PostgreSQL: raw INSERTs (pgbench), stock postgres-es, DocuVault. Then what reads the log, and
 /// the API.
 #[derive(Parser)]
