@@ -80,8 +80,10 @@ CREATE TABLE document_search (
     PRIMARY KEY (generation, document_id)
 ) PARTITION BY LIST (generation);
 
--- The one index that does not begin with the generation, which GIN knows nothing of: a partition has only one.
-CREATE INDEX document_search_words ON document_search USING gin (vector);
+-- The one index that does not begin with the generation, which GIN knows nothing of: a partition has only one. Without
+-- a list of pending entries: every search would read it, and the planner, which counts its pages and not those of
+-- long vectors, would rather read the words of every document.
+CREATE INDEX document_search_words ON document_search USING gin (vector) WITH (fastupdate = off);
 CREATE INDEX document_search_languages ON document_search (generation, owner_id, configuration);
 
 SELECT add_projection('document_search');
