@@ -205,8 +205,11 @@ BEGIN
 
     IF cardinality(outcome_append) > 0 THEN
         DELETE FROM public.command_outcomes t
-        USING unnest(outcome_append, outcome_events) AS o(append, event)
-        WHERE t.event_id = o.event AND outcomes[o.append] NOT IN ('appended', 'known');
+        USING unnest(outcome_append, outcome_actors, outcome_routes, outcome_keys, outcome_events)
+              AS o(append, actor, route, key, event)
+        -- By the primary key: the gate is held.
+        WHERE (t.actor_id, t.route, t.key) = (o.actor, o.route, o.key) AND t.event_id = o.event
+          AND outcomes[o.append] NOT IN ('appended', 'known');
     END IF;
 END $$;
 

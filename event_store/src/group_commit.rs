@@ -72,6 +72,8 @@ struct Batch {
     appends: Vec<(Append, Reply)>,
     events: usize,
     bytes: usize,
+    /// What came next did not fit: it can grow no more.
+    is_full: bool,
     /// Hashes of its streams; two streams with the same hash only wait for each other.
     streams: Vec<u64>,
 }
@@ -156,6 +158,7 @@ impl Batcher {
                     (self.next.events + append.events.len(), self.next.bytes + append.bytes());
                 let streams = self.streams(&append);
                 let fits = self.next.appends.is_empty() || (events <= MAX_EVENTS && bytes <= MAX_BYTES);
+                self.next.is_full = !fits;
                 if !fits || streams.iter().any(|stream| self.streams_under_way.contains(stream)) {
                     self.held = Some(Message::Append(append, reply));
                     return;
@@ -179,7 +182,8 @@ impl Batcher {
 
     /// The batch goes when it is first in line, or large enough not to waste the turn after the one under way.
     fn is_due(&self) -> bool {
-        !self.next.appends.is_empty() && !self.idle.is_empty() && self.next.events >= self.events_under_way
+        let is_large = self.next.is_full || self.next.events >= self.events_under_way;
+        is_large && !self.next.appends.is_empty() && !self.idle.is_empty()
     }
 
     fn send(&mut self) {

@@ -1,9 +1,10 @@
 //! One connection to the door: sends a batch until its outcome is known, and answers those who wait for it.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgSeverity};
 use sqlx::{ConnectOptions, PgConnection};
 use tokio::time::{Instant, timeout_at};
 
@@ -13,6 +14,8 @@ use crate::group_commit::Reply;
 
 /// How long an append whose outcome is unknown is tried again before the caller is told so.
 pub(crate) const UNKNOWN_FOR: Duration = Duration::from_secs(20);
+/// How long one try may take: a connection that silently died must not cost all of the time there is.
+const TRY_FOR: Duration = Duration::from_secs(5);
 const RECONNECT_AFTER: Duration = Duration::from_millis(50);
 
 pub(crate) struct Lane {
@@ -69,8 +72,10 @@ impl Lane {
         retrying: &mut bool,
         give_up: Instant,
     ) -> Result<Vec<Answer>, StoreError> {
-        while let Ok(outcome) = timeout_at(give_up, self.attempt(batch, *retrying)).await {
-            match outcome {
+        while Instant::now() < give_up {
+            let patience = give_up.min(Instant::now() + TRY_FOR);
+            let outcome = timeout_at(patience, self.attempt(batch, *retrying)).await;
+            match outcome.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()))) {
                 Ok(answers) => return Ok(answers),
                 // Refused now, but an earlier try may have been taken.
                 Err(error) if is_definite(&error) && *retrying && batch.len() == 1 => {
@@ -88,8 +93,6 @@ impl Lane {
                 }
             }
         }
-        self.connection = None;
-        *retrying = true;
         Err(StoreError::Unknown)
     }
 
@@ -103,11 +106,15 @@ impl Lane {
     }
 }
 
-/// The server refused before it committed. Anything else — a cut connection, a server going down — may have committed.
+/// The server refused before it committed. Anything else — a cut connection, a server going down or panicking, for
+/// whatever reason it names — may have committed.
 pub(crate) fn is_definite(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            !["08", "57P", "58"].iter().any(|class| code.starts_with(class)) && code != "40003"
+        sqlx::Error::Database(error) => error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| {
+            let code = error.code();
+            matches!(error.severity(), PgSeverity::Error)
+                && !["08", "57P", "58"].iter().any(|class| code.starts_with(class))
+                && code != "40003"
         }),
         sqlx::Error::Encode(_) | sqlx::Error::RowNotFound => true,
         _ => false,

@@ -84,7 +84,7 @@ async fn write(pool: &PgPool, keyring: &Keyring, snapshot: Snapshot) -> Result<(
          ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
          SET sequence = excluded.sequence, event_id = excluded.event_id, state_version = excluded.state_version,
              owner_id = excluded.owner_id, sealed = excluded.sealed
-         WHERE held.sequence < excluded.sequence OR held.state_version <> excluded.state_version OR NOT EXISTS (
+         WHERE held.sequence <= excluded.sequence OR held.state_version <> excluded.state_version OR NOT EXISTS (
              SELECT FROM events e WHERE e.event_id = held.event_id AND e.aggregate_type = held.aggregate_type
                  AND e.aggregate_id = held.aggregate_id AND e.sequence = held.sequence)",
         stream.aggregate_type,
@@ -109,19 +109,24 @@ pub(crate) async fn open<A: Aggregate>(
     sealed: &[u8],
 ) -> Result<Option<A>, StoreError> {
     let Some(version) = state_version(A::TYPE) else { return Ok(None) };
-    let keys = keyring.user_keys(&[owner]).await?;
+    let keys = match keyring.user_keys(&[owner]).await {
+        Err(StoreError::Seal(error)) => return Ok(of_no_use(A::TYPE, &error)),
+        keys => keys?,
+    };
     let Some((_, key)) = keys.first() else { return Ok(None) };
     let aad = aad(stream, sequence, event_id, version, owner, key);
     let state = seal::decrypt(&key.snapshot, sealed, &aad)
         .and_then(|plain| serde_json::from_slice(&plain).map_err(|_| SealError::Malformed));
     match state {
         Ok(state) => Ok(Some(state)),
-        Err(error) => {
-            counter!("docuvault_snapshots_refused_total").increment(1);
-            tracing::warn!(%error, aggregate_type = A::TYPE, "a snapshot is of no use; the stream is folded from its events");
-            Ok(None)
-        }
+        Err(error) => Ok(of_no_use(A::TYPE, &error)),
     }
+}
+
+fn of_no_use<A>(aggregate_type: &str, error: &SealError) -> Option<A> {
+    counter!("docuvault_snapshots_refused_total").increment(1);
+    tracing::warn!(%error, aggregate_type, "a snapshot is of no use; the stream is folded from its events");
+    None
 }
 
 fn aad(

@@ -26,7 +26,7 @@ pub(super) async fn run(command: Command, app: &App) -> anyhow::Result<()> {
         Command::List { format } => {
             let letters = dead_letters::list(pool, None, i64::MAX).await?;
             match format {
-                Format::Json => output::json(&letters)?,
+                Format::Json | Format::Ndjson => output::values(format, &letters)?,
                 Format::Table if letters.is_empty() => output::line("no dead letters")?,
                 Format::Table => letters.iter().try_for_each(|letter| output::line(&letter.to_string()))?,
             }

@@ -73,6 +73,8 @@ impl Audit {
                 Err(_) => self.fold_one(&mut checkpoint).await?,
             }
         }
+        // Another instance may be given the next message.
+        checkpoint.release(self.store.pool()).await?;
         Ok(checkpoint.position())
     }
 

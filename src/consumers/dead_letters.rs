@@ -106,6 +106,17 @@ pub(super) async fn claim(pool: &PgPool, consumer: &'static str) -> Result<Optio
     Ok(row.map(|row| Place { consumer, position: row.position, event_id: row.event_id }))
 }
 
+/// Ends a claim without an outcome: the next look tries again.
+pub(super) async fn give_back(pool: &PgPool, place: Place) -> Result<(), sqlx::Error> {
+    let given_back = sqlx::query!(
+        "UPDATE dead_letters SET claimed_until = NULL WHERE consumer = $1 AND event_id = $2",
+        place.consumer,
+        place.event_id
+    );
+    given_back.execute(pool).await?;
+    Ok(())
+}
+
 /// The letters after `after`, in the order in which their events first failed.
 pub async fn list(pool: &PgPool, after: Option<Uuid>, limit: i64) -> Result<Vec<DeadLetter>, sqlx::Error> {
     sqlx::query_as!(

@@ -210,7 +210,10 @@ impl Worker {
                 Some(event) => self.handle(event).await,
                 None => Err(Trouble::Failed(anyhow!("the log has no such event"))),
             };
-            self.settle(place, outcome).await?;
+            if let Err(error) = self.settle(place, outcome).await {
+                dead_letters::give_back(pool, place).await?;
+                return Err(error);
+            }
         }
         #[expect(clippy::cast_precision_loss, reason = "a gauge for people")]
         gauge!("docuvault_dead_letters", "consumer" => name)

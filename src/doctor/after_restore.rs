@@ -28,10 +28,13 @@ pub async fn after_restore(store: &EventStore, nats: Option<&NatsConfig>) -> any
         Some(config) => held_by(config).await,
         None => Err(anyhow::anyhow!("NATS_URL is not set")),
     };
-    let last = found.as_ref().ok().and_then(Held::position);
-    let newest = store.read_at(&[head]).await?.remove(&head);
-    let is_recorded =
-        newest.is_some_and(|event| event.aggregate_type == log::TYPE) && last.is_none_or(|last| last <= head);
+    // What an ended lineage has left says nothing about this one.
+    let last = match &found {
+        Ok(Held::Copy(last)) if last.lineage() == Some(former) => Some(last),
+        _ => None,
+    };
+    let is_recorded = is_recorded(store, head, last).await?;
+    let last = last.map(|last| last.position);
     let (position, lineage) = if is_recorded {
         (None, former)
     } else {
@@ -65,13 +68,19 @@ enum Held {
     Copy(Envelope),
 }
 
-impl Held {
-    const fn position(&self) -> Option<i64> {
-        match self {
-            Self::Copy(last) => Some(last.position),
-            Self::Nothing | Self::Foreign => None,
+/// Whether the log speaks of the restore already: nothing has happened since it did, or NATS has been filled from it again.
+async fn is_recorded(store: &EventStore, head: i64, last: Option<&Envelope>) -> anyhow::Result<bool> {
+    let positions: Vec<i64> = last.iter().map(|last| last.position).chain([head]).collect();
+    let events = store.read_at(&positions).await?;
+    let speaks_last = events.get(&head).is_some_and(|event| event.aggregate_type == log::TYPE);
+    let ever = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM former_lineages) AS "ever!""#);
+    Ok(match last {
+        None => speaks_last,
+        Some(last) => {
+            let in_step = events.get(&last.position).is_some_and(|event| event.event_id == last.id);
+            in_step && ever.fetch_one(store.pool()).await?
         }
-    }
+    })
 }
 
 async fn held_by(config: &NatsConfig) -> anyhow::Result<Held> {

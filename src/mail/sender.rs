@@ -22,6 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long one mail may take to be sent, and, longer, how long it is nobody else's.
 const SEND_TIME: Duration = Duration::from_mins(1);
 const LEASE: Duration = Duration::from_mins(2);
+/// Less than a process gives its tasks to end.
+const STOP_TIME: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// With the pauses between them, five days.
@@ -34,15 +36,12 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()> {
         tracing::warn!("mails wait until SMTP_URL is set");
     }
     let sender = Sender { app, transport };
-    let work = async {
-        loop {
-            if let Err(error) = sender.empty().await {
-                tracing::warn!(error = format!("{error:#}"), "the outbox cannot be looked at");
-            }
-            sleep(LOOK_EVERY).await;
+    while !stop.is_cancelled() {
+        if let Err(error) = sender.empty(&stop).await {
+            tracing::warn!(error = format!("{error:#}"), "the outbox cannot be looked at");
         }
-    };
-    stop.run_until_cancelled(work).await;
+        stop.run_until_cancelled(sleep(LOOK_EVERY)).await;
+    }
     Ok(())
 }
 
@@ -56,12 +55,21 @@ impl Sender {
         &self.app.store
     }
 
-    /// Sends everything whose turn it is.
-    async fn empty(&self) -> anyhow::Result<()> {
+    /// Sends everything whose turn it is. A mail that is being sent at `stop` gets a little time: it would be sent twice.
+    async fn empty(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let pool = self.store().pool();
         if let Some(transport) = &self.transport {
-            while let Some(mail) = outbox::take(pool, LEASE).await? {
-                self.attempt(transport, &mail).await?;
+            while !stop.is_cancelled()
+                && let Some(mail) = outbox::take(pool, LEASE).await?
+            {
+                let overdue = async {
+                    stop.cancelled().await;
+                    sleep(STOP_TIME).await;
+                };
+                tokio::select! {
+                    noted = self.attempt(transport, &mail) => noted?,
+                    () = overdue => return Ok(()),
+                }
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "a gauge for people")]

@@ -24,7 +24,7 @@ pub use reconcile::Divergence;
 
 use crate::config::NatsConfig;
 use crate::nats::{self, Durable};
-use publish::WINDOW;
+use publish::{Refused, WINDOW};
 
 /// The name of its checkpoint.
 pub const NAME: &str = "relay";
@@ -62,7 +62,7 @@ struct Relay {
     durables: Vec<Durable>,
     /// Everything up to here is in the stream.
     position: i64,
-    /// Failures to publish since something was published.
+    /// Publishes that NATS has refused since it took one.
     refusals: u32,
 }
 
@@ -81,8 +81,11 @@ impl Relay {
             () = lease.keep(&pool) => Ok(()),
             () = stop.cancelled() => Ok(lease.release(&pool).await?),
         };
-        if let Err(error) = &outcome {
-            checkpoint.fail(self.store.pool(), &format!("{error:#}")).await?;
+        match &outcome {
+            Err(error) if error.is::<Divergence>() => checkpoint.fail(&pool, &format!("{error:#}")).await?,
+            // Perhaps it is only us who do not reach NATS: another relay may try.
+            Err(_) => checkpoint.release(&pool).await?,
+            Ok(()) => {}
         }
         outcome
     }
@@ -95,11 +98,13 @@ impl Relay {
         loop {
             if timeout(LOOK_EVERY, self.head.beyond(last)).await == Ok(true) {
                 let published = self.publish_after(checkpoint, last, lineage).await;
-                self.refusals = if published.is_ok() { 0 } else { self.refusals + 1 };
+                if published.as_ref().is_err_and(anyhow::Error::is::<Refused>) {
+                    self.refusals += 1;
+                }
                 last = published?;
             }
             if Instant::now() >= next_look {
-                self.look(last).await?;
+                self.look(last, lineage).await?;
                 next_look = Instant::now() + LOOK_EVERY;
             }
         }
@@ -109,6 +114,9 @@ impl Relay {
         let mut connection = self.store.pool().acquire().await?;
         let ours = checkpoint.advance(&mut connection, position).await.context("the checkpoint")?;
         ensure!(ours, "another relay has taken over");
+        if position > self.position {
+            self.refusals = 0;
+        }
         self.position = position;
         Ok(())
     }

@@ -70,10 +70,15 @@ impl Relay {
     }
 }
 
+/// NATS did not take a message.
+#[derive(Debug, thiserror::Error)]
+#[error("publishing position {0}")]
+pub(super) struct Refused(i64);
+
 /// Waits for the answer to the oldest publish: its position.
 async fn confirm(under_way: &mut VecDeque<(i64, PublishAckFuture)>) -> anyhow::Result<Option<i64>> {
     let Some((position, acknowledgement)) = under_way.pop_front() else { return Ok(None) };
-    let stored = acknowledgement.await.with_context(|| format!("publishing position {position}"))?;
+    let stored = acknowledgement.await.context(Refused(position))?;
     ensure!(
         i64::try_from(stored.sequence) == Ok(position),
         "position {position} has sequence {} in the JetStream stream",

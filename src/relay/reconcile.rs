@@ -1,6 +1,6 @@
 //! Compares the stream with the log.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use async_nats::jetstream::stream::Stream;
 use uuid::Uuid;
 
@@ -44,8 +44,9 @@ impl Relay {
         }
     }
 
-    /// As often as one likes: nobody but this relay has published, and the stream is still there.
-    pub(super) async fn look(&self, last: i64) -> anyhow::Result<()> {
+    /// As often as one likes: nobody but this relay has published, the stream is still there, and the log the same.
+    pub(super) async fn look(&self, last: i64, lineage: Uuid) -> anyhow::Result<()> {
+        ensure!(self.store.lineage().await? == lineage, "the log has begun a new lineage");
         let stream = self.jetstream.get_stream(STREAM).await.context("the JetStream stream")?;
         let state = &stream.cached_info().state;
         if i64::try_from(state.last_sequence) != Ok(last) || state.consumer_count < self.durables.len() {

@@ -6,8 +6,8 @@ use crate::cli::output::{self, Format};
 /// How each projection stands.
 pub(super) async fn list(app: &App, format: Format) -> anyhow::Result<()> {
     let all = Status::all(app.store.pool()).await?;
-    if format == Format::Json {
-        return output::json(&all);
+    if format != Format::Table {
+        return output::values(format, &all);
     }
     output::line(&format!("{:<20} {:>7} {:>12} {:>10}  {}", "NAME", "VERSION", "POSITION", "LAG", "STATE"))?;
     for one in &all {

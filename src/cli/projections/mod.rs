@@ -65,7 +65,9 @@ pub(super) async fn run(command: Command, app: &App) -> anyhow::Result<ExitCode>
             rebuild::rebuild(app, &find(&name)?, detach, format).await?;
         }
         Command::Verify { name, format } => return verify::verify(app, &find(&name)?, format).await,
-        Command::Skip { name, position, reason } => skip::skip(app, &name, position, &reason).await?,
+        Command::Skip { name, position, reason } => {
+            skip::skip(app, find(&name)?.as_ref(), position, &reason).await?;
+        }
         Command::Prepare => prepare::prepare(app).await?,
         Command::Cancel { name } => cancel::cancel(app, find(&name)?.name()).await?,
     }

@@ -41,11 +41,11 @@ pub(super) async fn rebuild(
             return Err(under_way(name).into());
         }
         return match format {
-            Format::Json => output::json(&Status::of(pool, name).await?),
             Format::Table => Ok(output::line(&format!("a projector rebuilds `{name}` now"))?),
+            machine => output::value(machine, &Status::of(pool, name).await?),
         };
     }
-    let mut drive = None;
+    let (mut drive, mut interrupted) = (None, false);
     let outcome = {
         let work = build_and_swap(app, projection, holder, before, &mut drive);
         let shown = progress::show(pool, name);
@@ -55,15 +55,18 @@ pub(super) async fn rebuild(
             outcome = work => Some(outcome),
             Err::<Infallible, _>(error) = shown => Some(Err(error)),
             _ = interrupt.recv() => {
-                Rebuild::cancel(pool, name).await?;
-                return Err(Failure::new(
-                    format!("the rebuild of `{name}` was cancelled"),
-                    "nothing: what it had filled is dropped, and the old rows serve",
-                ).into());
+                interrupted = true;
+                None
             }
             _ = terminate.recv() => None,
         }
     };
+    // Another process's rebuild is not ours to give up.
+    if interrupted && (begun || drive.is_some()) {
+        Rebuild::cancel(pool, name).await?;
+        let remedy = "nothing: what it had filled is dropped, and the old rows serve";
+        return Err(Failure::new(format!("the rebuild of `{name}` was cancelled"), remedy).into());
+    }
     if let Some(Ok(generation)) = outcome {
         let position = Status::of(pool, name).await?.map_or(0, |status| status.position);
         let rebuilt = Rebuilt { name, generation, position, seconds: start.elapsed().as_secs_f64() };
@@ -144,7 +147,7 @@ fn under_way(name: &str) -> Failure {
 fn report(rebuilt: &Rebuilt, format: Format) -> anyhow::Result<()> {
     let Rebuilt { name, generation, position, seconds } = rebuilt;
     match format {
-        Format::Json => output::json(rebuilt),
+        Format::Json | Format::Ndjson => output::value(format, rebuilt),
         Format::Table => Ok(output::line(&format!(
             "`{name}` is rebuilt: generation {generation} serves, up to position {position}, after {seconds:.1} s"
         ))?),

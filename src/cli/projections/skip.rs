@@ -1,11 +1,22 @@
 use nix::unistd::{Uid, User};
+use projections::{Projection, audit_trail};
 
 use crate::app::App;
 use crate::cli::output;
 use crate::failure::Failure;
 
-/// Has `name` pass over the event at `position`, at which it is stopped.
-pub(super) async fn skip(app: &App, name: &str, position: i64, reason: &str) -> anyhow::Result<()> {
+/// Has `projection` pass over the event at `position`, at which it is stopped.
+pub(super) async fn skip(
+    app: &App,
+    projection: &dyn Projection,
+    position: i64,
+    reason: &str,
+) -> anyhow::Result<()> {
+    let name = projection.name();
+    if name == audit_trail::NAME {
+        let remedy = "mend what keeps the event from it, or run a release that knows the event";
+        return Err(Failure::new("the audit trail leaves no event out", remedy).into());
+    }
     if reason.trim().is_empty() {
         return Err(Failure::new("--reason is empty", "say why nobody will miss this event").into());
     }

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use projections::{CannotFold, Comparison, Projection};
+use serde_json::json;
 
 use crate::app::App;
 use crate::cli::output::{self, Format};
@@ -25,14 +26,19 @@ pub(super) async fn verify(
     };
     let compared = match projections::compare(&app.store, projection, &mut folded).await {
         Err(error) if error.is::<CannotFold>() => {
-            output::line(&format!("{error:#}"))?;
+            let problem = format!("{error:#}");
+            if format == Format::Table {
+                output::line(&problem)?;
+            } else {
+                output::value(format, &json!({ "name": name, "equal": false, "error": problem }))?;
+            }
             return Ok(ExitCode::from(1));
         }
         compared => compared?,
     };
     match format {
-        Format::Json => output::json(&compared)?,
         Format::Table => tell(&compared)?,
+        machine => output::value(machine, &compared)?,
     }
     Ok(ExitCode::from(u8::from(!compared.equal)))
 }
