@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -55,8 +56,16 @@ pub(super) async fn ready(State(app): State<Arc<App>>, _: NoParams) -> Result<Js
     Ok(Json(Health { status, degraded }))
 }
 
-/// True also where no role needs it.
+/// True also where no role needs it. A server greets with what it is: that somebody takes connections for it, as a proxy
+/// or a stopped process does, says nothing.
 async fn nats_answers(app: &App) -> bool {
     let Some(nats) = &app.config.nats else { return true };
-    timeout(PATIENCE, TcpStream::connect(nats.address())).await.is_ok_and(|connected| connected.is_ok())
+    let greeting = async {
+        let mut greeting = [0; 4];
+        TcpStream::connect(nats.address()).await?.read_exact(&mut greeting).await?;
+        Ok::<_, std::io::Error>(greeting)
+    };
+    timeout(PATIENCE, greeting)
+        .await
+        .is_ok_and(|greeting| greeting.is_ok_and(|greeting| greeting == *b"INFO"))
 }
