@@ -109,12 +109,6 @@ impl Unit {
         Loaded { index: self.streams.len() - 1, state }
     }
 
-    /// The position of the last event that `aggregate` was loaded from; `None` when there is none, or it has not
-    /// committed yet.
-    pub async fn position<A>(&self, aggregate: &Loaded<A>) -> Result<Option<i64>, StoreError> {
-        self.store.position_of(self.streams[aggregate.index].expected.event_id).await
-    }
-
     /// Lets the aggregate decide, and takes its events into the append. Returns how many there are.
     pub async fn handle<A>(
         &mut self,
