@@ -9,17 +9,25 @@ CREATE TABLE credentials (
     session_version integer     NOT NULL DEFAULT 1,
     -- A password that the server made: it must be changed at the first login, and opens nothing after this time.
     temporary_until timestamptz,
+    -- Whoever was deactivated cannot sign in, and has no sessions and no API tokens that work.
+    is_active       boolean     NOT NULL DEFAULT true,
+    -- Whoever registered by themselves signs in only once their address is verified.
+    unverified      boolean     NOT NULL DEFAULT false,
     created_at      timestamptz NOT NULL
 );
 
 -- One per login: the family of refresh tokens that descend from it. Of a token nothing is kept but its generation.
 CREATE TABLE sessions (
     session_id      uuid        PRIMARY KEY,
-    user_id         uuid        NOT NULL REFERENCES credentials,
+    user_id         uuid        NOT NULL REFERENCES credentials ON DELETE CASCADE,
     session_version integer     NOT NULL,
     generation      bigint      NOT NULL DEFAULT 0,
     rotated_at      timestamptz NOT NULL,
-    expires_at      timestamptz NOT NULL
+    expires_at      timestamptz NOT NULL,
+    created_at      timestamptz NOT NULL,
+    -- As the last login or refresh came with them.
+    user_agent      text,
+    ip              text
 );
 CREATE INDEX sessions_of_user ON sessions (user_id, rotated_at);
 

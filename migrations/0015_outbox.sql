@@ -3,9 +3,9 @@
 
 CREATE TABLE outbox (
     -- The event that the mail tells of. Its Message-ID is made of it.
-    event_id      uuid        PRIMARY KEY,
+    event_id      uuid        NOT NULL,
     recipient     uuid        NOT NULL,
-    -- Which text it has.
+    -- Which text it has. An event may be worth several: a link to a new address, a notice to the old one.
     kind          text        NOT NULL,
     -- When it happened.
     at            timestamptz NOT NULL,
@@ -15,7 +15,8 @@ CREATE TABLE outbox (
     -- Why the last try failed. Never names the recipient.
     error         text,
     -- Sent, or dropped because nobody can receive it.
-    done_at       timestamptz
+    done_at       timestamptz,
+    PRIMARY KEY (event_id, kind)
 );
 CREATE INDEX outbox_waiting ON outbox (next_try_at) WHERE done_at IS NULL;
 

@@ -9,7 +9,9 @@ use projections::Freshness;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::auth::attempts::{Attempts, Limits};
 use crate::auth::email::EmailIndex;
 use crate::auth::password::{Parameters, Passwords};
 use crate::auth::refresh_token::RefreshTokens;
@@ -36,6 +38,9 @@ pub struct App {
     pub tokens: Tokens,
     pub refresh_tokens: RefreshTokens,
     pub emails: EmailIndex,
+    pub attempts: Attempts,
+    /// What goes on after its request was answered, so that the answer tells nothing by its time.
+    pub afterwards: TaskTracker,
     idempotency_key: Key,
 }
 
@@ -77,6 +82,8 @@ impl App {
             tokens: Tokens::new(&key(InstallationKey::AccessToken).await?, &config.http.public_url),
             refresh_tokens: RefreshTokens::new(key(InstallationKey::Refresh).await?),
             emails: EmailIndex::new(key(InstallationKey::EmailIndex).await?),
+            attempts: Attempts::new(pool.clone(), clock.clone(), Limits::default()),
+            afterwards: TaskTracker::new(),
             idempotency_key: key(InstallationKey::Idempotency).await?,
             store: EventStore::new(pool, keyring.clone(), clock.clone()),
             config,

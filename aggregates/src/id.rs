@@ -46,3 +46,7 @@ id!(
     /// One login: the family of refresh tokens that descend from it.
     SessionId
 );
+id!(
+    /// An API token: what a script signs in with.
+    ApiTokenId
+);

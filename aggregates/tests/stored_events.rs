@@ -134,12 +134,26 @@ fn what_this_release_cannot_read_is_an_error() {
 
 #[test]
 fn words_within_events_are_frozen() {
-    use aggregates::Role;
     use aggregates::access::RevocationReason;
     use aggregates::document::{Inspection, InspectionRefusal, RejectionReason, Stage};
+    use aggregates::{Role, Scope};
     let words = [
         (variant_names::<Role>(), vec!["user", "admin", "auditor"]),
-        (variant_names::<RevocationReason>(), vec!["logout", "password_changed", "token_reused"]),
+        (variant_names::<Scope>(), vec!["read", "write"]),
+        (
+            variant_names::<RevocationReason>(),
+            vec![
+                "logout",
+                "revoked",
+                "password_changed",
+                "password_reset",
+                "token_reused",
+                "factor_changed",
+                "role_changed",
+                "deactivated",
+                "ended_by_administrator",
+            ],
+        ),
         (variant_names::<RejectionReason>(), vec!["size_mismatch", "checksum_mismatch"]),
         (variant_names::<Inspection>(), vec!["text_extracted", "not_inspected"]),
         (

@@ -17,6 +17,11 @@ pub struct Credentials {
     pub session_version: i32,
     /// A password that the server made and that must be changed; it opens nothing after this time.
     pub temporary_until: Option<DateTime<Utc>>,
+    pub is_active: bool,
+    /// Whoever registered by themselves has to verify their address before they sign in.
+    pub unverified: bool,
+    /// The claim of the account's address: what attempts at its password are counted by.
+    pub email_hash: Vec<u8>,
 }
 
 struct Row {
@@ -25,6 +30,9 @@ struct Row {
     role: String,
     session_version: i32,
     temporary_until: Option<DateTime<Utc>>,
+    is_active: bool,
+    unverified: bool,
+    email_hash: Vec<u8>,
 }
 
 impl Credentials {
@@ -32,7 +40,8 @@ impl Credentials {
     pub async fn of_email(pool: &PgPool, email_hash: &[u8]) -> Result<Option<Self>, ApiError> {
         let row = sqlx::query_as!(
             Row,
-            "SELECT c.user_id, c.password_hash, c.role, c.session_version, c.temporary_until
+            "SELECT c.user_id, c.password_hash, c.role, c.session_version, c.temporary_until, c.is_active, c.unverified,
+                    e.email_hash
              FROM email_claims e JOIN credentials c USING (user_id) WHERE e.email_hash = $1",
             email_hash
         );
@@ -42,20 +51,25 @@ impl Credentials {
     pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Option<Self>, ApiError> {
         let row = sqlx::query_as!(
             Row,
-            "SELECT user_id, password_hash, role, session_version, temporary_until FROM credentials WHERE user_id = $1",
+            "SELECT c.user_id, c.password_hash, c.role, c.session_version, c.temporary_until, c.is_active, c.unverified,
+                    e.email_hash
+             FROM credentials c JOIN email_claims e USING (user_id) WHERE c.user_id = $1",
             user_id.0
         );
         row.fetch_optional(pool).await?.map(Self::read).transpose()
     }
 
     fn read(row: Row) -> Result<Self, ApiError> {
-        let Row { user_id, password_hash, role, session_version, temporary_until } = row;
+        let Row { user_id, password_hash, role, session_version, temporary_until, .. } = row;
         Ok(Self {
             user_id: UserId(user_id),
             password: password_hash.parse().map_err(anyhow::Error::from)?,
             role: role.parse().map_err(anyhow::Error::msg)?,
             session_version,
             temporary_until,
+            is_active: row.is_active,
+            unverified: row.unverified,
+            email_hash: row.email_hash,
         })
     }
 }

@@ -50,7 +50,7 @@ pub async fn check(
     let row = sqlx::query!(
         "SELECT c.role, lineage FROM sessions s JOIN credentials c USING (user_id) CROSS JOIN log_identity
          WHERE s.session_id = $1 AND s.user_id = $2 AND s.expires_at > $3
-           AND s.session_version = c.session_version AND c.session_version >= $4",
+           AND s.session_version = c.session_version AND c.session_version >= $4 AND c.is_active",
         claims.sid.0,
         claims.sub.0,
         now,
@@ -112,8 +112,8 @@ async fn insert(
                  (SELECT session_id FROM sessions WHERE user_id = $3 ORDER BY rotated_at DESC OFFSET 99))
              RETURNING 1
          ), started AS (
-             INSERT INTO sessions (session_id, user_id, session_version, rotated_at, expires_at)
-             SELECT $2, user_id, session_version, $5, $6 FROM credentials WHERE user_id = $3 AND session_version = $4
+             INSERT INTO sessions (session_id, user_id, session_version, rotated_at, expires_at, created_at)
+             SELECT $2, user_id, session_version, $5, $6, $5 FROM credentials WHERE user_id = $3 AND session_version = $4
              RETURNING 1
          )
          SELECT append_or_fail($1) FROM started, (SELECT count(*) FROM gone) g",

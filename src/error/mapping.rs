@@ -41,8 +41,13 @@ impl From<QuotaError> for ApiError {
 impl From<UserError> for ApiError {
     fn from(error: UserError) -> Self {
         match error {
-            UserError::AlreadyRegistered => Self::Conflict(error.to_string()),
             UserError::NotRegistered => Self::NotFound,
+            UserError::Deactivated => Self::Unauthenticated,
+            UserError::NoEmailRequested => Self::InvalidToken,
+            UserError::AlreadyRegistered
+            | UserError::TotpAlreadyEnabled
+            | UserError::TotpNotEnrolled
+            | UserError::TotpNotEnabled => Self::Conflict(error.to_string()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod mapping;
 mod problem;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -29,6 +30,14 @@ pub enum ApiError {
     Unauthenticated,
     #[error("{0}")]
     Forbidden(&'static str),
+    /// The password was right, but the address of the account is still to be verified.
+    #[error(
+        "Verify your e-mail address first, by the link that was sent to it. Another one can be asked for."
+    )]
+    EmailNotVerified,
+    /// A link that went out by mail is used up, expired, replaced by a newer one, or none of ours.
+    #[error("This link is not good any more: ask for a new one.")]
+    InvalidToken,
     /// Also said of what belongs to somebody else.
     #[error("There is nothing here, or it is not yours.")]
     NotFound,
@@ -51,6 +60,9 @@ pub enum ApiError {
     UnsupportedMediaType,
     #[error("This server does not answer for the host that the request names.")]
     Misdirected,
+    /// Too many failures: nothing is tried before this time has passed.
+    #[error("Too many failed attempts. Try again later.")]
+    RateLimited(Duration),
     /// Something that the request needs is down or overloaded. Trying again helps.
     #[error("The service is not available at the moment. Try again shortly.")]
     Unavailable(String),
@@ -86,6 +98,9 @@ impl ApiError {
             Self::Validation(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation", "Invalid fields"),
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "Not signed in"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
+            Self::EmailNotVerified => (StatusCode::FORBIDDEN, "email-not-verified", "E-mail not verified"),
+            Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid-token", "Invalid link"),
+            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many attempts"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")

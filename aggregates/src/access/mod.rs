@@ -20,8 +20,15 @@ pub fn stream_id(user: UserId, at: DateTime<Utc>) -> String {
 #[serde(rename_all = "snake_case")]
 pub enum RevocationReason {
     Logout,
+    /// From the list of sessions.
+    Revoked,
     PasswordChanged,
+    PasswordReset,
     TokenReused,
+    FactorChanged,
+    RoleChanged,
+    Deactivated,
+    EndedByAdministrator,
 }
 
 /// What somebody did without changing a document. Names and shapes are frozen.
@@ -33,6 +40,19 @@ pub enum AccessEvent {
     },
     /// A login of a known account with a wrong password.
     LoginFailed {},
+    /// Somebody who is signed in gave a wrong password where it is asked for again.
+    ReauthenticationFailed {},
+    /// A code of the second factor, or a backup code, was wrong or used before.
+    CodeRejected {},
+    BackupCodeUsed {
+        /// How many are left.
+        left: u8,
+    },
+    PasswordResetRequested {},
+    /// Another link to verify the address was asked for.
+    VerificationRequested {},
+    /// Somebody tried to register with the address of this account.
+    RegistrationRepeated {},
     SessionRevoked {
         session_id: SessionId,
         reason: RevocationReason,
@@ -51,6 +71,12 @@ impl DomainEvent for AccessEvent {
         match self {
             Self::SessionStarted { .. } => "SessionStarted",
             Self::LoginFailed {} => "LoginFailed",
+            Self::ReauthenticationFailed {} => "ReauthenticationFailed",
+            Self::CodeRejected {} => "CodeRejected",
+            Self::BackupCodeUsed { .. } => "BackupCodeUsed",
+            Self::PasswordResetRequested {} => "PasswordResetRequested",
+            Self::VerificationRequested {} => "VerificationRequested",
+            Self::RegistrationRepeated {} => "RegistrationRepeated",
             Self::SessionRevoked { .. } => "SessionRevoked",
             Self::RefreshTokenReused { .. } => "RefreshTokenReused",
             Self::DocumentDownloaded { .. } => "DocumentDownloaded",

@@ -1,7 +1,8 @@
 //! What is asked of the directory.
 
 use aggregates::UserId;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use super::UserRow;
 
@@ -9,7 +10,9 @@ use super::UserRow;
 pub async fn find(pool: &PgPool, user: UserId) -> Result<Option<UserRow>, sqlx::Error> {
     sqlx::query_as!(
         UserRow,
-        "SELECT user_id, email, display_name, role, created_at, position FROM user_directory
+        "SELECT user_id, email, email_verified, display_name, language, time_zone, role, is_active, totp_enabled, created_at,
+                position
+         FROM user_directory
          WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'user_directory')
            AND user_id = $1",
         user.0
@@ -25,5 +28,23 @@ pub async fn count(pool: &PgPool) -> Result<i64, sqlx::Error> {
            WHERE generation = (SELECT generation FROM serving_projections WHERE name = 'user_directory')"#
     )
     .fetch_one(pool)
+    .await
+}
+
+/// The rows of `users` in `generation`.
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    generation: i64,
+    users: &[Uuid],
+) -> Result<Vec<UserRow>, sqlx::Error> {
+    sqlx::query_as!(
+        UserRow,
+        "SELECT user_id, email, email_verified, display_name, language, time_zone, role, is_active, totp_enabled, created_at,
+                position
+         FROM user_directory WHERE generation = $1 AND user_id = ANY($2)",
+        generation,
+        users
+    )
+    .fetch_all(connection)
     .await
 }

@@ -14,7 +14,7 @@ use crate::auth::secret::Secret;
 use crate::auth::token::Claims;
 use crate::error::ApiError;
 use crate::http::done::Done;
-use crate::http::extract::{Body, Caller, Client, IdempotencyKey, NoParams, once};
+use crate::http::extract::{Body, Client, IdempotencyKey, NoParams, Session, once};
 
 /// The new password, and one of the two that permit it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -37,7 +37,7 @@ pub struct ChangePassword {
 pub async fn change_password(
     State(app): State<Arc<App>>,
     client: Client,
-    caller: Result<Caller, ApiError>,
+    caller: Result<Session, ApiError>,
     _: NoParams,
     key: IdempotencyKey,
     body: Body<ChangePassword>,
@@ -64,11 +64,11 @@ pub async fn change_password(
 /// By what somebody claims that they may change the password.
 enum Permission {
     Token(Claims<()>),
-    Password(Caller, Secret),
+    Password(Session, Secret),
 }
 
 impl Permission {
-    const fn user_id(&self) -> UserId {
+    fn user_id(&self) -> UserId {
         match self {
             Self::Token(claims) => claims.sub,
             Self::Password(caller, _) => caller.user_id,
@@ -92,7 +92,7 @@ async fn by_token(app: &App, claims: &Claims<()>) -> Result<Credentials, ApiErro
     credentials.filter(|known| known.session_version == claims.sv).ok_or(ApiError::Unauthenticated)
 }
 
-async fn by_password(app: &App, caller: &Caller, current: Secret) -> Result<Credentials, ApiError> {
+async fn by_password(app: &App, caller: &Session, current: Secret) -> Result<Credentials, ApiError> {
     let credentials = Credentials::of_user(app.store.pool(), caller.user_id).await?;
     let credentials = credentials.ok_or(ApiError::Unauthenticated)?;
     let fits = app.passwords.verify(current.0, Some(&credentials.password)).await?;

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::session;
 use crate::error::ApiError;
 use crate::http::done::Done;
-use crate::http::extract::{Body, Caller, Client, Empty, NoParams};
+use crate::http::extract::{Body, Client, Empty, NoParams, Session};
 
 /// Ends the session of the refresh cookie, or else of the access token; its tokens die at once. Whoever is signed out
 /// already stays so: that is no error.
@@ -21,7 +21,7 @@ pub async fn logout(
     State(app): State<Arc<App>>,
     client: Client,
     RefreshCookie(token): RefreshCookie,
-    caller: Result<Caller, ApiError>,
+    caller: Result<Session, ApiError>,
     _: NoParams,
     _: Body<Empty>,
 ) -> Result<Response, ApiError> {

@@ -14,28 +14,36 @@ use crate::app::App;
 use crate::auth::session::{self, Going};
 use crate::error::ApiError;
 
-/// The signed-in person who sends the request; any role.
+/// The person who sends the request; any role.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub user_id: UserId,
     pub role: Role,
-    pub session_id: SessionId,
+    /// `None`: an API token acts for them.
+    session_id: Option<SessionId>,
     /// Of the log, now: what cursors are good for.
     pub lineage: Uuid,
     pub client: Client,
+}
+
+/// A caller who has signed in: what is about the account itself is not for API tokens.
+#[derive(Clone, Debug)]
+pub struct Session {
+    caller: Caller,
+    pub session_id: SessionId,
 }
 
 /// A caller who has a vault of documents: a user or an administrator, not an auditor.
 #[derive(Clone, Debug)]
 pub struct Member(Caller);
 
-/// A caller who administers the vault.
+/// A caller who administers the vault, signed in.
 #[derive(Clone, Debug)]
-pub struct Admin(Caller);
+pub struct Admin(Session);
 
-/// A caller who may see the audit trail: an auditor or an administrator.
+/// A caller who may see the audit trail: an auditor or an administrator, signed in.
 #[derive(Clone, Debug)]
-pub struct Auditing(Caller);
+pub struct Auditing(Session);
 
 impl Client {
     /// The context of a command that `user_id` sends about their own vault.
@@ -58,6 +66,14 @@ impl Caller {
     }
 }
 
+impl Deref for Session {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
 impl Deref for Member {
     type Target = Caller;
 
@@ -67,17 +83,17 @@ impl Deref for Member {
 }
 
 impl Deref for Admin {
-    type Target = Caller;
+    type Target = Session;
 
-    fn deref(&self) -> &Caller {
+    fn deref(&self) -> &Session {
         &self.0
     }
 }
 
 impl Deref for Auditing {
-    type Target = Caller;
+    type Target = Session;
 
-    fn deref(&self) -> &Caller {
+    fn deref(&self) -> &Session {
         &self.0
     }
 }
@@ -91,7 +107,18 @@ impl FromRequestParts<Arc<App>> for Caller {
         let claims = app.tokens.verify_access(token, app.clock().now()).ok_or(ApiError::Unauthenticated)?;
         let going = session::check(app.store.pool(), &claims, app.clock().now()).await?;
         let Going { role, lineage } = going.ok_or(ApiError::Unauthenticated)?;
-        Ok(Self { user_id: claims.sub, role, session_id: claims.sid, lineage, client })
+        Ok(Self { user_id: claims.sub, role, session_id: Some(claims.sid), lineage, client })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Session {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let session_id =
+            caller.session_id.ok_or(ApiError::Forbidden("Sign in: this is not for API tokens."))?;
+        Ok(Self { caller, session_id })
     }
 }
 
@@ -111,9 +138,9 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        match caller.role {
-            Role::Admin => Ok(Self(caller)),
+        let session = Session::from_request_parts(parts, app).await?;
+        match session.role {
+            Role::Admin => Ok(Self(session)),
             Role::User | Role::Auditor => Err(ApiError::Forbidden("This is for administrators.")),
         }
     }
@@ -123,9 +150,9 @@ impl FromRequestParts<Arc<App>> for Auditing {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        match caller.role {
-            Role::Admin | Role::Auditor => Ok(Self(caller)),
+        let session = Session::from_request_parts(parts, app).await?;
+        match session.role {
+            Role::Admin | Role::Auditor => Ok(Self(session)),
             Role::User => Err(ApiError::Forbidden("This is for auditors and administrators.")),
         }
     }

@@ -13,7 +13,7 @@ mod present;
 mod serde_fields;
 
 pub use body::{Body, MAX_BODY};
-pub use caller::{Admin, Auditing, Caller, Member};
+pub use caller::{Admin, Auditing, Caller, Member, Session};
 pub use client::{Client, RequestId};
 pub use id::Id;
 pub use idempotency::{IdempotencyKey, once, once_in_secret};

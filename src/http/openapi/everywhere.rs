@@ -9,10 +9,13 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::{Content, Header, OpenApi, Ref, RefOr, Required, Response};
 
 /// The errors there are, and the slugs of their `type`.
-const ERRORS: [(&str, &str); 13] = [
-    ("400", "`bad-request`: broken JSON, or a request that cannot be read"),
+const ERRORS: [(&str, &str); 14] = [
+    (
+        "400",
+        "`bad-request`: broken JSON, or a request that cannot be read; `invalid-token`: a link that is not good any more",
+    ),
     ("401", "`unauthenticated`: no valid credentials"),
-    ("403", "`forbidden`: not for this role, or not from this origin"),
+    ("403", "`forbidden`: not for this role, or not from this origin; `email-not-verified`"),
     ("404", "`not-found`: not there, or not yours"),
     ("409", "`conflict`, or `upload-mismatch`: the bytes are not there or not those that were announced"),
     ("410", "`gone`: cancelled, expired or deleted permanently; a cursor from before the log was restored"),
@@ -21,6 +24,7 @@ const ERRORS: [(&str, &str); 13] = [
     ("415", "`unsupported-media-type`: a body that is not JSON"),
     ("421", "`misdirected`: another host's request"),
     ("422", "`validation`: `errors` names each field, query parameter or header"),
+    ("429", "`rate-limited`: too many failed attempts; try again after Retry-After"),
     ("500", "`internal`: a failure of the server"),
     ("503", "`unavailable`: try again after Retry-After"),
 ];
@@ -105,7 +109,7 @@ fn add_headers(response: &mut Response, status: &str, is_query: bool) {
     let headers = [
         (true, "X-Request-Id", text("Names the request; the client's own, if it sent a valid one")),
         (status == "401", "WWW-Authenticate", text("`Bearer`")),
-        (status == "503", "Retry-After", number("Seconds")),
+        (["429", "503"].contains(&status), "Retry-After", number("Seconds")),
         (is_success && shows_resource, "ETag", text("The version, for If-Match")),
         (
             is_success && !is_query,

@@ -1,0 +1,64 @@
+-- What people sign in with beside a password, and how often somebody tried. Primary data, as the credentials are: secrets and
+-- operational state that never enter an event, and that go with their owner.
+
+-- TOTP (RFC 6238).
+CREATE TABLE second_factors (
+    user_id    uuid        PRIMARY KEY REFERENCES credentials ON DELETE CASCADE,
+    -- Sealed under a key of the person's own.
+    seed       bytea       NOT NULL,
+    -- False: enrolled, and waits for its first code.
+    is_on      boolean     NOT NULL DEFAULT false,
+    -- Of the last code that was taken: only later ones are (attack A13).
+    last_step  bigint      NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL
+);
+
+-- Each opens one login, and is gone then.
+CREATE TABLE backup_codes (
+    user_id   uuid NOT NULL REFERENCES credentials ON DELETE CASCADE,
+    -- The part of a code that finds its row; the rest is hashed.
+    selector  text NOT NULL,
+    code_hash text NOT NULL,
+    PRIMARY KEY (user_id, selector)
+);
+
+-- Links that went out by mail. One of each purpose is good for a person: the newest.
+CREATE TABLE link_tokens (
+    token_hash bytea       PRIMARY KEY,
+    user_id    uuid        NOT NULL REFERENCES credentials ON DELETE CASCADE,
+    purpose    text        NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'confirm_email')),
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    UNIQUE (user_id, purpose)
+);
+
+-- What scripts sign in with. A token has 256 random bits: a plain hash tells nothing of it.
+CREATE TABLE api_tokens (
+    token_id     uuid        PRIMARY KEY,
+    user_id      uuid        NOT NULL REFERENCES credentials ON DELETE CASCADE,
+    token_hash   bytea       NOT NULL UNIQUE,
+    name         text        NOT NULL,
+    scopes       text[]      NOT NULL,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    last_used_at timestamptz
+);
+CREATE INDEX api_tokens_of_user ON api_tokens (user_id, token_id);
+
+-- Attempts at secrets. Counted before a secret is looked at, so that neither a restart nor another instance gives more of them.
+CREATE TABLE attempts (
+    -- What is counted, and of whom: 'password-account', 'password-ip', 'code-account', …
+    scope       text        NOT NULL,
+    subject     bytea       NOT NULL,
+    -- Since the window began; those of a success are given back.
+    taken       integer     NOT NULL,
+    -- Of these, those whose outcome is not known yet.
+    pending     integer     NOT NULL,
+    -- Failures in a row, over all windows.
+    consecutive integer     NOT NULL,
+    window_ends timestamptz NOT NULL,
+    PRIMARY KEY (scope, subject)
+);
+CREATE INDEX attempts_by_age ON attempts (window_ends);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON second_factors, backup_codes, link_tokens, api_tokens, attempts TO docuvault_app;
