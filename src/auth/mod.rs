@@ -3,7 +3,6 @@
 
 pub mod attempts;
 pub mod change_password;
-pub mod create_user;
 pub mod credentials;
 pub mod email;
 pub mod password;

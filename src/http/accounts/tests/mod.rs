@@ -1,7 +1,7 @@
 mod change_password;
+mod change_profile;
 mod login;
-mod person;
 mod refresh;
 mod setup;
 
-use person::{Browser, PASSWORD};
+use crate::fixture::{Browser, PASSWORD};
