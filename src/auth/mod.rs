@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod email;
 pub mod password;
 mod password_hash;
+pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
