@@ -1,6 +1,7 @@
 //! Who somebody is, and that it is them: passwords, sessions and the tokens that stand for them. The secrets live in
 //! tables of their own; events tell that something happened to them, never what they are.
 
+pub mod api_token;
 pub mod attempts;
 pub mod change_password;
 pub mod create_user;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Parts;
+use crate::auth::api_token;
 use crate::auth::attempts::Attempts;
 use crate::blobs::{Blobs, ListedObject};
 use crate::documents::{keys, texts};
@@ -47,6 +48,7 @@ pub struct Swept {
     pub texts: usize,
     pub outcomes: u64,
     pub attempts: u64,
+    pub tokens: u64,
 }
 
 pub(super) async fn run(parts: Parts, stop: CancellationToken) {
@@ -72,6 +74,7 @@ pub async fn sweep(store: &EventStore, blobs: &Blobs, ages: Ages) -> anyhow::Res
         texts: sweep_texts(store, now - ages.object).await?,
         outcomes: store.forget_outcomes().await?,
         attempts: Attempts::sweep(store.pool(), now).await?,
+        tokens: api_token::sweep(store.pool(), now).await?,
     })
 }
 

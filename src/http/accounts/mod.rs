@@ -10,4 +10,5 @@ pub mod setup;
 pub mod signed_in;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 pub mod user;

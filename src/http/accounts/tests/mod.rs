@@ -3,5 +3,6 @@ mod login;
 mod person;
 mod refresh;
 mod setup;
+mod tokens;
 
 use person::{Browser, PASSWORD};
