@@ -1,12 +1,14 @@
 //! Who somebody is, and that it is them: passwords, sessions and the tokens that stand for them. The secrets live in
 //! tables of their own; events tell that something happened to them, never what they are.
 
+pub mod api_token;
 pub mod attempts;
 pub mod change_password;
 pub mod credentials;
 pub mod email;
 pub mod password;
 mod password_hash;
+pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;

@@ -11,4 +11,5 @@ pub mod setup;
 pub mod signed_in;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 pub mod user;

@@ -85,6 +85,9 @@ impl SetUp {
         let display_name =
             display_name.map_err(|error| ApiError::field("display_name", "invalid", error.to_string()))?;
         let password = Password::parse(self.password.0).map_err(|error| error.of_field("password"))?;
+        let own = [Some(email.as_str()), display_name.as_ref().map(Name::as_str)];
+        let own: Vec<_> = own.into_iter().flatten().map(str::to_owned).collect();
+        app.policy.check("password", &password, &own).await?;
         let password = app.passwords.hash(password).await?;
         Ok(Newcomer {
             email,

@@ -3,5 +3,6 @@ mod change_profile;
 mod login;
 mod refresh;
 mod setup;
+mod tokens;
 
 use crate::fixture::{Browser, PASSWORD};
