@@ -14,6 +14,7 @@ pub mod refresh_token;
 pub mod register;
 pub mod secret;
 pub mod session;
+pub mod session_checks;
 pub mod setup;
 #[cfg(test)]
 mod tests;
