@@ -4,7 +4,6 @@
 pub mod api_token;
 pub mod attempts;
 pub mod change_password;
-pub mod create_user;
 pub mod credentials;
 pub mod email;
 pub mod password;
@@ -13,6 +12,7 @@ pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
+pub mod rehash;
 pub mod secret;
 pub mod session;
 pub mod setup;

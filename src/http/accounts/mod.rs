@@ -1,6 +1,7 @@
 //! Accounts and sessions.
 
 pub mod change_password;
+pub mod change_profile;
 pub mod cookie;
 pub mod login;
 pub mod logout;

@@ -1,8 +1,9 @@
 mod change_password;
+mod change_profile;
+mod limits;
 mod login;
-mod person;
 mod refresh;
 mod setup;
 mod tokens;
 
-use person::{Browser, PASSWORD};
+use crate::fixture::{Browser, PASSWORD};
