@@ -12,6 +12,7 @@ pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
+pub mod rehash;
 pub mod secret;
 pub mod session;
 pub mod session_checks;

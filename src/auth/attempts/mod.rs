@@ -114,7 +114,8 @@ impl Attempts {
     /// Looks now and then, without taking a lock. False: it took too long.
     async fn wait_for_room(&self, counters: &[Counter], until: Instant) -> Result<bool, ApiError> {
         while Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(rand::rng().random_range(PAUSE))).await;
+            let pause = Duration::from_millis(rand::rng().random_range(PAUSE));
+            tokio::time::sleep(pause).await;
             let mut is_busy = false;
             for counter in counters {
                 is_busy |= counter.state(&self.pool, self.clock.now()).await? == State::Busy;

@@ -1,5 +1,6 @@
 mod change_password;
 mod change_profile;
+mod limits;
 mod login;
 mod refresh;
 mod setup;
