@@ -24,11 +24,13 @@ CREATE TABLE backup_codes (
 
 -- Links that went out by mail. One of each purpose is good for a person: the newest.
 CREATE TABLE link_tokens (
-    token_hash bytea       PRIMARY KEY,
-    user_id    uuid        NOT NULL REFERENCES credentials ON DELETE CASCADE,
-    purpose    text        NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'confirm_email')),
-    created_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
+    token_hash      bytea       PRIMARY KEY,
+    user_id         uuid        NOT NULL REFERENCES credentials ON DELETE CASCADE,
+    purpose         text        NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'confirm_email')),
+    -- The account's when it was made: what ends every session ends what was asked for before, too.
+    session_version integer     NOT NULL,
+    created_at      timestamptz NOT NULL,
+    expires_at      timestamptz NOT NULL,
     UNIQUE (user_id, purpose)
 );
 

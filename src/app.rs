@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::attempts::{Attempts, Limits};
 use crate::auth::email::EmailIndex;
+use crate::auth::link::Links;
 use crate::auth::password::{Parameters, Passwords};
 use crate::auth::refresh_token::RefreshTokens;
 use crate::auth::token::Tokens;
@@ -38,6 +39,7 @@ pub struct App {
     pub tokens: Tokens,
     pub refresh_tokens: RefreshTokens,
     pub emails: EmailIndex,
+    pub links: Links,
     pub attempts: Attempts,
     /// What goes on after its request was answered, so that the answer tells nothing by its time.
     pub afterwards: TaskTracker,
@@ -82,6 +84,7 @@ impl App {
             tokens: Tokens::new(&key(InstallationKey::AccessToken).await?, &config.http.public_url),
             refresh_tokens: RefreshTokens::new(key(InstallationKey::Refresh).await?),
             emails: EmailIndex::new(key(InstallationKey::EmailIndex).await?),
+            links: Links::new(key(InstallationKey::Link).await?, &config.http.public_url),
             attempts: Attempts::new(pool.clone(), clock.clone(), Limits::default()),
             afterwards: TaskTracker::new(),
             idempotency_key: key(InstallationKey::Idempotency).await?,

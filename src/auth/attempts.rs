@@ -11,6 +11,7 @@ use event_store::Clock;
 use sqlx::PgPool;
 
 use crate::error::ApiError;
+use crate::mail::Kind;
 
 /// So many failures within so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub struct Limits {
     pub password_account: Limit,
     pub password_ip: Limit,
     pub code_account: Limit,
+    /// Mails that anybody can have sent to one address, of each kind.
+    pub reset_account: Limit,
+    pub reset_ip: Limit,
 }
 
 /// Counts attempts.
@@ -53,7 +57,13 @@ struct Counter {
 impl Default for Limits {
     fn default() -> Self {
         let within = |failures, minutes| Limit { failures, within: TimeDelta::minutes(minutes) };
-        Self { password_account: within(5, 15), password_ip: within(20, 15), code_account: within(5, 15) }
+        Self {
+            password_account: within(5, 15),
+            password_ip: within(20, 15),
+            code_account: within(5, 15),
+            reset_account: within(3, 60),
+            reset_ip: within(10, 60),
+        }
     }
 }
 
@@ -88,6 +98,21 @@ impl Attempts {
             is_of_account: true,
         };
         self.take(vec![account]).await
+    }
+
+    /// A mail of one kind to the address with this claim, asked for by somebody who may be anybody. False: enough went there.
+    pub async fn at_mail(&self, kind: Kind, email_hash: &[u8]) -> Result<bool, ApiError> {
+        let (subject, limit) = (email_hash.to_vec(), self.limits.reset_account);
+        let counter = Counter { scope: kind.as_str(), subject, limit, is_of_account: true };
+        Ok(self.count(&counter).await?.is_none())
+    }
+
+    /// A request for a way around a forgotten password, whoever it is about.
+    pub async fn at_reset(&self, ip: Option<IpAddr>) -> Result<(), ApiError> {
+        let Some(ip) = ip else { return Ok(()) };
+        let (subject, limit) = (network(ip), self.limits.reset_ip);
+        let counter = Counter { scope: "reset-ip", subject, limit, is_of_account: false };
+        self.count(&counter).await?.map_or(Ok(()), |pause| Err(ApiError::RateLimited(pause)))
     }
 
     async fn take(&self, counters: Vec<Counter>) -> Result<Attempt<'_>, ApiError> {

@@ -23,6 +23,7 @@ pub async fn create_user(app: &App, email: &str, role: Role) -> anyhow::Result<P
         password: app.passwords.hash(password.clone()).await?,
         temporary_until: Some(now + TEMPORARY_TIME),
         setup_token: None,
+        unverified: false,
     };
     let metadata = Metadata {
         actor: Actor::Operator,

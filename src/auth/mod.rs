@@ -2,21 +2,26 @@
 //! tables of their own; events tell that something happened to them, never what they are.
 
 pub mod attempts;
+pub mod change_email;
 pub mod change_password;
 pub mod create_user;
 pub mod credentials;
+pub mod deliver;
 pub mod email;
+pub mod link;
 pub mod password;
-mod password_hash;
+pub mod password_hash;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
+pub mod reset;
 pub mod secret;
 pub mod session;
 pub mod setup;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod verify;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -140,6 +140,8 @@ pub struct VaultConfig {
     pub master_key_file: PathBuf,
     /// `DOCUVAULT_DEFAULT_QUOTA`: bytes granted to a new user, default 10 GiB.
     pub default_quota: u64,
+    /// `DOCUVAULT_REGISTRATION`: whether people may register by themselves, default no.
+    pub registration_is_open: bool,
 }
 
 impl VaultConfig {
@@ -150,6 +152,14 @@ impl VaultConfig {
                 Some(text) => size::parse(&text)
                     .map_err(|reason| ConfigError::wrong("DOCUVAULT_DEFAULT_QUOTA", reason))?,
                 None => TEN_GIB,
+            },
+            registration_is_open: match environment.text("DOCUVAULT_REGISTRATION").as_deref() {
+                None | Some("closed") => false,
+                Some("open") => true,
+                Some(other) => {
+                    let reason = format!("{other:?} is neither `closed` nor `open`");
+                    return Err(ConfigError::wrong("DOCUVAULT_REGISTRATION", reason));
+                }
             },
         })
     }

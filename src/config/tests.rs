@@ -43,6 +43,7 @@ fn defaults_are_those_of_the_contract() {
     assert!(config.http.cors_origins.is_empty());
     assert_eq!(config.s3.public_endpoint, config.s3.endpoint);
     assert_eq!(config.vault.default_quota, 10_737_418_240);
+    assert!(!config.vault.registration_is_open);
 }
 
 #[test]
@@ -93,6 +94,8 @@ fn a_wrong_value_names_its_variable() {
         ("DOCUVAULT_DEFAULT_QUOTA", "9223372036854775808"),
         ("DOCUVAULT_DEFAULT_QUOTA", "8388608TiB"),
         ("DOCUVAULT_DEFAULT_QUOTA", "KiB"),
+        ("DOCUVAULT_REGISTRATION", "yes"),
+        ("DOCUVAULT_REGISTRATION", "Open"),
         ("DOCUVAULT_MASTER_KEY_FILE", "/no/such/file"),
         ("DOCUVAULT_MASTER_KEY_FILE", "/"),
         ("S3_SECRET_ACCESS_KEY_FILE", "/no/such/file"),
@@ -122,6 +125,12 @@ fn sizes_have_binary_units() {
     ] {
         assert_eq!(with("DOCUVAULT_DEFAULT_QUOTA", text).unwrap().vault.default_quota, bytes, "{text}");
     }
+}
+
+#[test]
+fn registration_is_opened_by_its_word() {
+    assert!(with("DOCUVAULT_REGISTRATION", "open").unwrap().vault.registration_is_open);
+    assert!(!with("DOCUVAULT_REGISTRATION", "closed").unwrap().vault.registration_is_open);
 }
 
 #[test]
