@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::ConfirmEmail,

@@ -99,7 +99,8 @@ fn html(subject: &str, parts: &[Part]) -> String {
             Part::Link(url) => format!("<p>\n<a href=\"{0}\">\n{0}\n</a>\n</p>", escape(url)),
         })
         .collect();
-    let head = format!("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<title>{}</title>\n</head>", escape(subject));
+    let head =
+        format!("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<title>{}</title>\n</head>", escape(subject));
     format!("{head}\n<body>\n{}\n</body>\n</html>\n", pieces.join("\n"))
 }
 

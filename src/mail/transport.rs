@@ -39,7 +39,8 @@ impl Transport {
             Self::Smtp(server) => server.send(mail).await.map(drop).map_err(|error| explain(&error)),
             Self::Directory(path) => {
                 let Letter { event_id, kind, .. } = letter;
-                let (directory, file) = (path.clone(), path.join(format!("{event_id}.{}.eml", kind.as_str())));
+                let (directory, file) =
+                    (path.clone(), path.join(format!("{event_id}.{}.eml", kind.as_str())));
                 let write = move || {
                     private_file::make_directory(&directory)?;
                     private_file::replace(&file, mail.formatted())

@@ -105,14 +105,12 @@ async fn repeat(
 ) -> Result<Executed<Value>, ApiError> {
     let nothing = Executed { value: Value::Null, position: None };
     let Some(known) = Credentials::of_email(app.store.pool(), email_hash).await? else { return Ok(nothing) };
-    let mails: &[Kind] =
-        if known.unverified { &[Kind::VerifyEmail] } else { &[Kind::RegistrationRepeated] };
+    let mails: &[Kind] = if known.unverified { &[Kind::VerifyEmail] } else { &[Kind::RegistrationRepeated] };
     if !app.attempts.at_mail(mails[0], email_hash).await? {
         return Ok(nothing);
     }
     let context = Context { idempotency, ..client.context(known.user_id, app.clock()) };
-    let delivery =
-        Delivery { user_id: known.user_id, mails, password: known.unverified.then_some(password) };
+    let delivery = Delivery { user_id: known.user_id, mails, password: known.unverified.then_some(password) };
     let told = deliver(app, context, AccessEvent::RegistrationRepeated {}, delivery).await?;
     Ok(Executed { value: Value::Null, position: told.position })
 }

@@ -38,7 +38,9 @@ pub async fn reset_password(
 ) -> Result<Done<()>, ApiError> {
     let token_hash = link::hash(&body.value.token.0);
     let key = key.of_hash(&token_hash, &body.raw, &app);
-    let reset = once(&app, key, |idempotency| carry_out(&app, &client, idempotency, token_hash, body.value.new_password));
+    let reset = once(&app, key, |idempotency| {
+        carry_out(&app, &client, idempotency, token_hash, body.value.new_password)
+    });
     Ok(Done::no_content(reset.await?.position))
 }
 

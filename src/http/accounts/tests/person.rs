@@ -26,6 +26,11 @@ impl Browser {
         Self { router: vault.router.clone(), cookie: None, token: None }
     }
 
+    /// In front of another instance.
+    pub(super) fn at(router: Router) -> Self {
+        Self { router, cookie: None, token: None }
+    }
+
     /// The first administrator, not signed in.
     pub(super) async fn set_up(vault: &Vault) -> Self {
         let link = setup::new_link(&vault.app).await.unwrap().unwrap();
