@@ -17,6 +17,7 @@ pub mod inspection;
 pub mod mail;
 pub mod migrate;
 pub mod nats;
+pub mod people;
 mod private_file;
 pub mod processes;
 pub mod relay;

@@ -4,7 +4,6 @@
 pub mod attempts;
 pub mod change_email;
 pub mod change_password;
-pub mod create_user;
 pub mod credentials;
 pub mod deliver;
 pub mod email;

@@ -26,6 +26,8 @@ pub struct Newcomer {
     pub password: PasswordHash,
     /// Set when the server made the password.
     pub temporary_until: Option<DateTime<Utc>>,
+    /// Bytes.
+    pub quota_limit: u64,
     /// Given when the setup link is what permits the registration: its token's hash. It is used up.
     pub setup_token: Option<Vec<u8>>,
     /// Nobody vouches for the address: a link goes there, and nobody signs in before it comes back.
@@ -65,11 +67,11 @@ pub async fn register(
         now: context.metadata.occurred_at,
         newcomer,
     });
-    let (limit, deciding) = (app.config.vault.default_quota, rows.clone());
     let (pool, links) = (app.store.pool().clone(), app.links.clone());
+    let deciding = rows.clone();
     let registered = app.store.execute_with(
         context,
-        move |unit| decide(unit, deciding.clone(), limit).boxed(),
+        move |unit| decide(unit, deciding.clone()).boxed(),
         move |append| write(pool.clone(), rows.clone(), links.clone(), append).boxed(),
     );
     registered.await.map_err(|error| match error {
@@ -83,7 +85,7 @@ pub async fn register(
     })
 }
 
-async fn decide(unit: &mut Unit, rows: Arc<Rows>, limit: u64) -> Result<UserId, ApiError> {
+async fn decide(unit: &mut Unit, rows: Arc<Rows>) -> Result<UserId, ApiError> {
     let (user_id, newcomer) = (rows.key.user_id, &rows.newcomer);
     unit.with_new_key(rows.key.clone());
     let mut user = unit.load::<User>(user_id.0).await?;
@@ -97,7 +99,7 @@ async fn decide(unit: &mut Unit, rows: Arc<Rows>, limit: u64) -> Result<UserId, 
     };
     unit.handle(&mut user, register).await?;
     let mut quota = unit.load::<Quota>(user_id.0).await?;
-    unit.handle(&mut quota, QuotaCommand::Open { limit }).await?;
+    unit.handle(&mut quota, QuotaCommand::Open { limit: newcomer.quota_limit }).await?;
     unit.answer(json!(user_id));
     Ok(user_id)
 }

@@ -8,6 +8,7 @@ mod faults;
 mod load;
 mod mail;
 mod matrix;
+mod people;
 mod read_models;
 mod replay;
 mod restore;

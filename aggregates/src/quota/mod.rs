@@ -30,6 +30,10 @@ pub struct Quota {
 }
 
 impl Quota {
+    pub const fn is_open(&self) -> bool {
+        self.limit.is_some()
+    }
+
     pub fn limit(&self) -> u64 {
         self.limit.unwrap_or(0)
     }

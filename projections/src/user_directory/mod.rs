@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 pub use projection::UserDirectory;
-pub use queries::{count, find};
+pub use queries::{PeoplePage, PeopleQuery, PersonRow, count, find, find_person, list};
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]

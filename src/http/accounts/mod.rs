@@ -3,6 +3,7 @@
 mod afterwards;
 pub mod change_email;
 pub mod change_password;
+pub mod change_profile;
 pub mod confirm_email;
 pub mod cookie;
 pub mod forgot_password;

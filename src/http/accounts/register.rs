@@ -73,6 +73,7 @@ impl Register {
             role: Role::User,
             password: app.passwords.hash(password).await?,
             temporary_until: None,
+            quota_limit: app.config.vault.default_quota,
             setup_token: None,
             unverified: true,
         })

@@ -93,6 +93,7 @@ impl SetUp {
             password,
             temporary_until: None,
             setup_token: Some(setup_token),
+            quota_limit: app.config.vault.default_quota,
             unverified: false,
         })
     }

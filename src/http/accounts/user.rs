@@ -21,7 +21,18 @@ pub struct Account {
     totp_enabled: bool,
     #[serde(serialize_with = "rfc3339")]
     created_at: DateTime<Utc>,
-    preferences: serde_json::Map<String, serde_json::Value>,
+    preferences: Preferences,
+}
+
+/// What is not set is left out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Preferences {
+    /// A language identifier (BCP 47), such as `de-AT`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    /// A name of the IANA time zone database, such as `Europe/Vienna`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<String>,
 }
 
 /// Reads the directory, which may have to come to a new account first.
@@ -38,9 +49,9 @@ pub(super) async fn find(app: &App, user_id: UserId) -> Result<Versioned<Account
         email: row.email,
         display_name: row.display_name,
         role: row.role,
-        totp_enabled: false,
+        totp_enabled: row.totp_enabled,
         created_at: row.created_at,
-        preferences: serde_json::Map::new(),
+        preferences: Preferences { language: row.language, time_zone: row.time_zone },
     };
     Ok(Versioned(row.position.to_string(), account))
 }

@@ -5,3 +5,4 @@ pub mod list_projections;
 pub mod rebuild_projection;
 #[cfg(test)]
 mod tests;
+pub mod users;

@@ -66,6 +66,13 @@ impl Caller {
     }
 }
 
+impl Admin {
+    /// The context of a command about the account of `person`: theirs is the stream, the administrator's the deed.
+    pub fn context_about(&self, person: UserId, clock: &Clock) -> Context {
+        Context { owner_id: person, ..self.context(clock) }
+    }
+}
+
 impl Deref for Session {
     type Target = Caller;
 

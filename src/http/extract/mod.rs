@@ -20,4 +20,4 @@ pub use idempotency::{IdempotencyKey, once, once_in_secret};
 pub use if_match::IfMatch;
 pub use nothing::{Empty, NoParams};
 pub use params::Params;
-pub use present::present;
+pub use present::{nullable, present};

@@ -104,7 +104,7 @@ fn add_headers(response: &mut Response, status: &str, is_query: bool) {
     let is_success = status.starts_with('2');
     let shows_resource = response.content.values().any(|content| {
         let RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) = content else { return false };
-        ["/Document", "/Account"].iter().any(|resource| schema.ref_location.ends_with(resource))
+        ["/Document", "/Account", "/Person"].iter().any(|resource| schema.ref_location.ends_with(resource))
     });
     let headers = [
         (true, "X-Request-Id", text("Names the request; the client's own, if it sent a valid one")),

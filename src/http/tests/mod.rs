@@ -1,3 +1,4 @@
+mod administration;
 mod documented;
 mod errors;
 mod headers;

@@ -5,8 +5,8 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::mailbox::{mails, token};
-use super::{Browser, PASSWORD};
-use crate::fixture::{Answer, MailServer, Vault, eventually};
+
+use crate::fixture::{Answer, Browser, MailServer, PASSWORD, Vault, eventually};
 use crate::mail::{self, Kind};
 
 async fn ask(browser: &mut Browser, email: &str) -> Answer {

@@ -4,8 +4,8 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::{Browser, PASSWORD};
-use crate::auth::create_user::create_user;
 use crate::fixture::Vault;
+use crate::fixture::create_user;
 
 const NEW: &str = "an entirely new password";
 

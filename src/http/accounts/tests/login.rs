@@ -5,8 +5,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::{Browser, PASSWORD};
-use crate::auth::create_user::create_user;
-use crate::fixture::{Vault, eventually};
+use crate::fixture::{Vault, create_user, eventually};
 
 async fn count(pool: &PgPool, event_type: &str) -> i64 {
     let count = sqlx::query_scalar("SELECT count(*) FROM events WHERE event_type = $1");

@@ -1,11 +1,11 @@
 mod change_email;
 mod change_password;
+mod change_profile;
 mod login;
 mod mailbox;
-mod person;
 mod recovery;
 mod refresh;
 mod register;
 mod setup;
 
-use person::{Browser, PASSWORD};
+use crate::fixture::{Browser, PASSWORD};

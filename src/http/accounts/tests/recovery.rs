@@ -11,9 +11,8 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::mailbox::{mails, token};
-use super::{Browser, PASSWORD};
-use crate::auth::create_user::create_user;
-use crate::fixture::{Answer, MailServer, Vault, contract, eventually};
+
+use crate::fixture::{Answer, Browser, MailServer, PASSWORD, Vault, contract, create_user, eventually};
 use crate::mail::{self, Kind};
 
 const NEW_PASSWORD: &str = "quite another long passphrase";

@@ -4,8 +4,8 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::mailbox::{mails, token};
-use super::{Browser, PASSWORD};
-use crate::fixture::{Answer, Vault};
+
+use crate::fixture::{Answer, Browser, PASSWORD, Vault};
 use crate::mail::Kind;
 
 const OTHER_PASSWORD: &str = "quite another long passphrase";
