@@ -4,6 +4,7 @@
 //! Every figure of one cell and round comes from fresh databases on the same server, minutes apart at most; compare
 //! ratios, not runs. Client and server share the machine.
 
+mod accounts;
 mod backlog;
 mod catch_up;
 mod drive;
@@ -79,7 +80,7 @@ struct Options {
     /// Answers of each route timed with an account, and as many without.
     #[arg(long, default_value_t = 1_000)]
     samples: usize,
-    /// Only cells whose name contains this: `append`, `load`, `hot`, `relay`, `catch-up`, `memory`, `rebuild`, `upload`, `api list`,
+    /// Only cells whose name contains this: `append`, `load`, `hot`, `relay`, `catch-up`, `memory`, `rebuild`, `upload`, `accounts`, `api list`,
     /// `search`, `lag`, `during a rebuild`, `pdf`, `timing`.
     #[arg(long, default_value = "")]
     only: String,
@@ -207,6 +208,9 @@ async fn requests(options: &Options, server: &Server, report: &mut Report) -> an
     if options.wants(cell) {
         let measured = uploads::run(&server.docuvault, secs, report).await?;
         report.add("upload: request, PUT, confirm", "docuvault", measured);
+    }
+    if options.wants("accounts") {
+        accounts::run(&server.docuvault, secs, report).await?;
     }
     let cells = ["api list", "search", "lag from commit to sight", "api during a rebuild"];
     if !cells.iter().any(|cell| options.wants(cell)) {

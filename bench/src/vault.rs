@@ -9,7 +9,7 @@ use crate::node::Node;
 use crate::stack::{Stack, free_address};
 
 pub(crate) const EMAIL: &str = "bench@example.org";
-const PASSWORD: &str = "a-long-benchmark-passphrase";
+pub(crate) const PASSWORD: &str = "a-long-benchmark-passphrase";
 
 /// What works beside the API: all that needs no object.
 const ROLES: &str = "api,projector,relay,audit";
@@ -65,6 +65,14 @@ impl Vault {
         let text = |value: &Value| value.as_str().map(str::to_owned).context("login");
         (self.token, self.user_id) = (text(&login["access_token"])?, text(&login["user"]["user_id"])?);
         Ok(())
+    }
+
+    /// A GET of a path of the API, or of one beside it.
+    pub(crate) fn at(&self, path: &str) -> reqwest::RequestBuilder {
+        match path {
+            "/healthz" => self.client.get(format!("{}{path}", self.url.trim_end_matches("/api/v1"))),
+            path => self.get(path),
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {

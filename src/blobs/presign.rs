@@ -9,6 +9,9 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 
 use super::{BlobError, Blobs, Disposition, content_disposition};
 
+/// Documents do not stay in caches of browsers and proxies (ASVS 5.0 V14.3.2).
+const UNCACHED: &str = "private, no-store";
+
 /// A request that a client may send: method, URL, and the headers that it must carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presigned {
@@ -82,7 +85,8 @@ impl Blobs {
             .bucket(&*self.bucket)
             .key(key)
             .response_content_type(download.content_type)
-            .response_content_disposition(content_disposition(download));
+            .response_content_disposition(content_disposition(download))
+            .response_cache_control(UNCACHED);
         Ok(request.presigned(self.window(valid)?).await?.into())
     }
 
@@ -99,7 +103,8 @@ impl Blobs {
             .bucket(&*self.bucket)
             .key(key)
             .response_content_type(download.content_type)
-            .response_content_disposition(content_disposition(download));
+            .response_content_disposition(content_disposition(download))
+            .response_cache_control(UNCACHED);
         Ok(request.presigned(self.window(valid)?).await?.into())
     }
 

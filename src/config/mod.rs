@@ -121,6 +121,7 @@ impl S3Config {
             expected: "the URL of the S3 store, such as https://s3.example.com",
         })?;
         let public_endpoint = environment.http_url("S3_PUBLIC_ENDPOINT")?.unwrap_or_else(|| endpoint.clone());
+        public_url::refuse_plain("S3_PUBLIC_ENDPOINT", &public_endpoint)?;
         Ok(Self {
             endpoint,
             public_endpoint,

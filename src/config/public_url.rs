@@ -18,14 +18,20 @@ pub(super) fn from_env(environment: &Environment, listen: SocketAddr) -> Result<
     if url.path() != "/" || url.fragment().is_some() {
         return Err(ConfigError::wrong(NAME, format!("{url} must end after the host")));
     }
-    if url.scheme() == "http" && !is_loopback(&url) {
-        let reason = format!(
-            "{url} is plain http, which is for loopback hosts only\n\
-             what to do: put a TLS proxy in front and set {NAME} to its https URL"
-        );
-        return Err(ConfigError::wrong(NAME, reason));
-    }
+    refuse_plain(NAME, &url)?;
     Ok(url)
+}
+
+/// What people send and fetch over this URL is not for everybody on the way.
+pub(super) fn refuse_plain(name: &str, url: &Url) -> Result<(), ConfigError> {
+    if url.scheme() != "http" || is_loopback(url) {
+        return Ok(());
+    }
+    let reason = format!(
+        "{url} is plain http, which is for loopback hosts only\n\
+         what to do: put a TLS proxy in front and set {name} to its https URL"
+    );
+    Err(ConfigError::wrong(name, reason))
 }
 
 fn is_loopback(url: &Url) -> bool {

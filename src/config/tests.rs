@@ -81,6 +81,7 @@ fn a_wrong_value_names_its_variable() {
         ("S3_ENDPOINT", "ftp://127.0.0.1"),
         ("S3_ENDPOINT", "127.0.0.1:9000"),
         ("S3_PUBLIC_ENDPOINT", "http://user:password@127.0.0.1"),
+        ("S3_PUBLIC_ENDPOINT", "http://s3.example.com"),
         ("DOCUVAULT_LISTEN", "8080"),
         ("DOCUVAULT_LISTEN", "127.0.0.1:99999"),
         ("DOCUVAULT_METRICS_LISTEN", "everywhere"),

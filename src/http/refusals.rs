@@ -53,6 +53,8 @@ fn problem(status: &str, clock: &Clock) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          x-request-id: {id}\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n\
+         x-frame-options: DENY\r\nreferrer-policy: no-referrer\r\ncross-origin-opener-policy: same-origin\r\n\
+         cross-origin-resource-policy: same-origin\r\n\
          content-security-policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'\r\n\
          connection: close\r\n\r\n",
         body.len()

@@ -26,4 +26,10 @@ pub fn install_log(filter: EnvFilter) {
     } else {
         log.json().flatten_event(true).with_current_span(false).init();
     }
+    // The default one would write past the log: unescaped, on several lines, with whatever value was at hand.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let why = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(why, backtrace = %std::backtrace::Backtrace::capture(), "panicked at {place}");
+    }));
 }
