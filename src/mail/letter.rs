@@ -59,7 +59,7 @@ impl Letter {
         let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC");
         let mut parts = vec![
             Part::Paragraph("Hello,".into()),
-            Part::Paragraph(format!("this is about the document vault at {}", self.vault)),
+            Part::Paragraph(format!("This is about the document vault at {}", self.vault)),
             Part::Paragraph(format!("{}: {news}", time(self.at))),
         ];
         if let (Some(url), Some(purpose)) = (&self.link, self.kind.purpose()) {
