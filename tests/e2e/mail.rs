@@ -23,7 +23,7 @@ async fn whoever_lost_a_session_to_a_copied_token_is_told() {
     let directory = TempDir::new().unwrap();
     let vault = Vault::start(directory.path()).await;
     let ana = Client::first_administrator(&vault).await;
-    let post = async |path: &str, cookie: Option<&str>, body: serde_json::Value| {
+    let post = async |path: &str, cookie: Option<&str>, body: Value| {
         let mut request =
             ana.http.post(format!("{}{path}", ana.base)).json(&body).header("X-Docuvault-Client", "e2e");
         if let Some(cookie) = cookie {
