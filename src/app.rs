@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::attempts::Attempts;
 use crate::auth::email::EmailIndex;
+use crate::auth::link::Links;
 use crate::auth::password::{Parameters, Passwords};
 use crate::auth::password_policy::PasswordPolicy;
 use crate::auth::refresh_token::RefreshTokens;
@@ -41,6 +42,7 @@ pub struct App {
     pub tokens: Tokens,
     pub refresh_tokens: RefreshTokens,
     pub emails: EmailIndex,
+    pub links: Links,
     pub attempts: Attempts,
     pub session_checks: SessionChecks,
     /// What goes on after its request was answered, so that the answer tells nothing by its time.
@@ -89,6 +91,7 @@ impl App {
             refresh_tokens: RefreshTokens::new(key(InstallationKey::Refresh).await?),
             emails: EmailIndex::new(key(InstallationKey::EmailIndex).await?),
             attempts: Attempts::new(pool.clone(), clock.clone(), config.vault.limits),
+            links: Links::new(key(InstallationKey::Link).await?, &config.http.public_url),
             afterwards: TaskTracker::new(),
             idempotency_key: key(InstallationKey::Idempotency).await?,
             session_checks: SessionChecks::new(store.clone()),

@@ -3,16 +3,20 @@
 
 pub mod api_token;
 pub mod attempts;
+pub mod change_email;
 pub mod change_password;
 pub mod credentials;
+pub mod deliver;
 pub mod email;
+pub mod link;
 pub mod password;
-mod password_hash;
+pub mod password_hash;
 pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
 pub mod rehash;
+pub mod reset;
 pub mod secret;
 pub mod session;
 pub mod session_checks;
@@ -20,6 +24,7 @@ pub mod setup;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod verify;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
