@@ -100,16 +100,17 @@ async fn a_closed_vault_registers_nobody(pool: PgPool) {
     stop.cancel();
 }
 
-/// Before the address is verified, whoever registers again has mistyped the password, or squatted on somebody else's address: the
-/// last one counts, and only its link.
+/// Before the address is verified somebody else may have registered it, first or last: whose link comes back, their
+/// password counts, and the other link is dead.
 #[sqlx::test(migrations = "./migrations")]
-async fn the_last_registration_before_the_verification_counts(pool: PgPool) {
+async fn a_link_brings_along_the_password_that_was_registered_with_it(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     register(&vault, newcomer("bo@example.org")).await;
     let squatter = token(&vault, Kind::VerifyEmail).await;
     register(&vault, json!({ "email": "BO@example.org", "password": OTHER_PASSWORD })).await;
+    let own = token(&vault, Kind::VerifyEmail).await;
+    assert_eq!(verify(&vault, &own).await, StatusCode::NO_CONTENT);
     assert_eq!(verify(&vault, &squatter).await, StatusCode::BAD_REQUEST);
-    assert_eq!(verify(&vault, &token(&vault, Kind::VerifyEmail).await).await, StatusCode::NO_CONTENT);
     let mut bo = Browser::new(&vault);
     assert_eq!(bo.login("bo@example.org", PASSWORD).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(bo.login("bo@example.org", OTHER_PASSWORD).await.status, StatusCode::OK);
@@ -120,6 +121,14 @@ async fn the_last_registration_before_the_verification_counts(pool: PgPool) {
     let accounts: i64 =
         sqlx::query_scalar("SELECT count(*) FROM credentials").fetch_one(&pool).await.unwrap();
     assert_eq!(accounts, 1);
+
+    register(&vault, newcomer("cy@example.org")).await;
+    let own = token(&vault, Kind::VerifyEmail).await;
+    register(&vault, json!({ "email": "cy@example.org", "password": OTHER_PASSWORD })).await;
+    assert_eq!(verify(&vault, &own).await, StatusCode::NO_CONTENT);
+    let mut cy = Browser::new(&vault);
+    assert_eq!(cy.login("cy@example.org", OTHER_PASSWORD).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(cy.login("cy@example.org", PASSWORD).await.status, StatusCode::OK);
 }
 
 #[sqlx::test(migrations = "./migrations")]
