@@ -71,13 +71,9 @@ async fn write(
              DELETE FROM sessions s USING changed c WHERE s.user_id = c.user_id RETURNING 1
          ), revoked AS (
              DELETE FROM api_tokens t USING changed c WHERE t.user_id = c.user_id RETURNING 1
-         ), forgotten AS (
-             DELETE FROM attempts a USING changed c JOIN email_claims e USING (user_id)
-             WHERE (a.scope = 'password-account' AND a.subject = e.email_hash)
-                 OR (a.scope = 'code-account' AND a.subject = uuid_send(c.user_id)) RETURNING 1
          )
-         SELECT append_or_fail($1) FROM changed, (SELECT count(*) FROM ended) e, (SELECT count(*) FROM revoked) r,
-             (SELECT count(*) FROM forgotten) f",
+         SELECT append_or_fail($1) FROM changed c, (SELECT count(*) FROM ended) e, (SELECT count(*) FROM revoked) r,
+             forget_attempts(c.user_id) f",
         append,
         token_hash,
         now,

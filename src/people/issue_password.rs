@@ -54,13 +54,10 @@ async fn write(
              DELETE FROM api_tokens WHERE user_id = $2 RETURNING 1
          ), dead AS (
              DELETE FROM link_tokens WHERE user_id = $2 AND purpose = 'reset_password' RETURNING 1
-         ), forgotten AS (
-             DELETE FROM attempts WHERE scope = 'password-account'
-                 AND subject = (SELECT email_hash FROM email_claims WHERE user_id = $2) RETURNING 1
          )
          SELECT append_or_fail($1)
          FROM changed, (SELECT count(*) FROM ended) e, (SELECT count(*) FROM revoked) r, (SELECT count(*) FROM dead) d,
-              (SELECT count(*) FROM forgotten) f",
+              forget_attempts($2) f",
         append,
         person.0,
         hash,
