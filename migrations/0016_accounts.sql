@@ -56,11 +56,23 @@ CREATE TABLE attempts (
     taken       integer     NOT NULL,
     -- Of these, those whose outcome is not known yet.
     pending     integer     NOT NULL,
-    -- Failures in a row, over all windows.
+    -- Of an account: in a row without a success, over all windows.
     consecutive integer     NOT NULL,
+    -- When the last one was taken: what has been pending for long died with its process.
+    taken_at    timestamptz NOT NULL,
     window_ends timestamptz NOT NULL,
     PRIMARY KEY (scope, subject)
 );
 CREATE INDEX attempts_by_age ON attempts (window_ends);
+
+-- Whoever has shown by a link, or to an administrator, that an account is theirs begins anew.
+CREATE FUNCTION forget_attempts(account uuid) RETURNS bigint LANGUAGE sql AS $$
+    WITH forgotten AS (
+        DELETE FROM attempts WHERE (scope = 'code-account' AND subject = uuid_send(account))
+            OR (scope = 'password-account' AND subject IN (SELECT email_hash FROM email_claims WHERE user_id = account))
+        RETURNING 1
+    )
+    SELECT count(*) FROM forgotten
+$$;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON second_factors, backup_codes, link_tokens, api_tokens, attempts TO docuvault_app;

@@ -11,10 +11,11 @@ use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::attempts::{Attempts, Limits};
+use crate::auth::attempts::Attempts;
 use crate::auth::email::EmailIndex;
 use crate::auth::link::Links;
 use crate::auth::password::{Parameters, Passwords};
+use crate::auth::password_policy::PasswordPolicy;
 use crate::auth::refresh_token::RefreshTokens;
 use crate::auth::token::Tokens;
 use crate::auth::{Key, keyed_hash};
@@ -36,6 +37,7 @@ pub struct App {
     /// Of the audit trail, which only its readers wait for.
     pub audit_freshness: Freshness,
     pub passwords: Passwords,
+    pub policy: PasswordPolicy,
     pub tokens: Tokens,
     pub refresh_tokens: RefreshTokens,
     pub emails: EmailIndex,
@@ -81,11 +83,12 @@ impl App {
             audit_freshness: freshness.of(&[projections::audit_trail::NAME]),
             freshness: freshness.of(&serving),
             passwords: Passwords::new(password_cost, key(InstallationKey::Pepper).await?),
+            policy: PasswordPolicy::new(config.vault.breaches.as_ref())?,
             tokens: Tokens::new(&key(InstallationKey::AccessToken).await?, &config.http.public_url),
             refresh_tokens: RefreshTokens::new(key(InstallationKey::Refresh).await?),
             emails: EmailIndex::new(key(InstallationKey::EmailIndex).await?),
             links: Links::new(key(InstallationKey::Link).await?, &config.http.public_url),
-            attempts: Attempts::new(pool.clone(), clock.clone(), Limits::default()),
+            attempts: Attempts::new(pool.clone(), clock.clone(), config.vault.limits),
             afterwards: TaskTracker::new(),
             idempotency_key: key(InstallationKey::Idempotency).await?,
             store: EventStore::new(pool, keyring.clone(), clock.clone()),

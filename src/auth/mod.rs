@@ -1,6 +1,7 @@
 //! Who somebody is, and that it is them: passwords, sessions and the tokens that stand for them. The secrets live in
 //! tables of their own; events tell that something happened to them, never what they are.
 
+pub mod api_token;
 pub mod attempts;
 pub mod change_email;
 pub mod change_password;
@@ -10,6 +11,7 @@ pub mod email;
 pub mod link;
 pub mod password;
 pub mod password_hash;
+pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;

@@ -4,10 +4,12 @@
 
 mod database_url;
 mod environment;
+mod limits;
 mod mail;
 mod master_key_file;
 mod nats;
 mod origin;
+mod proxies;
 mod public_url;
 mod size;
 #[cfg(test)]
@@ -16,12 +18,14 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
+pub use limits::{Limit, Limits};
 pub use mail::{MailConfig, MailRoute, SmtpConfig, SmtpEncryption};
 pub use nats::{NatsConfig, NatsLogin};
 
@@ -87,6 +91,8 @@ pub struct HttpConfig {
     pub cors_origins: Vec<String>,
     /// `DOCUVAULT_METRICS_LISTEN`, default a free loopback port.
     pub metrics_listen: SocketAddr,
+    /// `DOCUVAULT_TRUSTED_PROXIES`: whose `X-Forwarded-For` is believed, default nobody's.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl HttpConfig {
@@ -97,6 +103,7 @@ impl HttpConfig {
             public_url: public_url::from_env(environment, listen)?,
             cors_origins: origin::list_from_env(environment)?,
             metrics_listen: environment.address("DOCUVAULT_METRICS_LISTEN", "127.0.0.1:0")?,
+            trusted_proxies: proxies::list_from_env(environment)?,
         })
     }
 }
@@ -143,6 +150,10 @@ pub struct VaultConfig {
     pub default_quota: u64,
     /// `DOCUVAULT_REGISTRATION`: whether people may register by themselves, default no.
     pub registration_is_open: bool,
+    /// `DOCUVAULT_LIMITS`: how many failures at secrets there may be.
+    pub limits: Limits,
+    /// `HIBP_URL`: where new passwords are looked up among breached ones, default nowhere.
+    pub breaches: Option<Url>,
 }
 
 impl VaultConfig {
@@ -162,6 +173,8 @@ impl VaultConfig {
                     return Err(ConfigError::wrong("DOCUVAULT_REGISTRATION", reason));
                 }
             },
+            limits: Limits::from_env(environment)?,
+            breaches: environment.http_url("HIBP_URL")?,
         })
     }
 }

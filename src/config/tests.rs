@@ -1,10 +1,13 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-use super::{Config, ConfigError, DatabaseUrl, Environment, MailRoute, SmtpEncryption, log_filter};
+use super::{
+    Config, ConfigError, DatabaseUrl, Environment, Limit, Limits, MailRoute, SmtpEncryption, log_filter,
+};
 
 /// A complete environment, with a master key file in `directory`.
 fn complete(directory: &Path) -> Environment {
@@ -97,6 +100,23 @@ fn a_wrong_value_names_its_variable() {
         ("DOCUVAULT_DEFAULT_QUOTA", "KiB"),
         ("DOCUVAULT_REGISTRATION", "yes"),
         ("DOCUVAULT_REGISTRATION", "Open"),
+        ("DOCUVAULT_LIMITS", "on"),
+        ("DOCUVAULT_LIMITS", "password=5/15m"),
+        ("DOCUVAULT_LIMITS", "password-ip"),
+        ("DOCUVAULT_LIMITS", "password-ip=5"),
+        ("DOCUVAULT_LIMITS", "password-ip=0/15m"),
+        ("DOCUVAULT_LIMITS", "password-ip=-1/15m"),
+        ("DOCUVAULT_LIMITS", "password-ip=5/15"),
+        ("DOCUVAULT_LIMITS", "password-ip=5/0m"),
+        ("DOCUVAULT_LIMITS", "password-ip=5/15w"),
+        ("DOCUVAULT_LIMITS", "password-ip=5/99999999999999d"),
+        ("DOCUVAULT_LIMITS", "password-ip=5/15m,password-ip=off"),
+        ("DOCUVAULT_LIMITS", "off,password-ip=5/15m"),
+        ("DOCUVAULT_TRUSTED_PROXIES", "proxy.example.com"),
+        ("DOCUVAULT_TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/33"),
+        ("DOCUVAULT_TRUSTED_PROXIES", "10.1.2.3/8"),
+        ("HIBP_URL", "api.pwnedpasswords.com"),
+        ("HIBP_URL", "ftp://api.pwnedpasswords.com"),
         ("DOCUVAULT_MASTER_KEY_FILE", "/no/such/file"),
         ("DOCUVAULT_MASTER_KEY_FILE", "/"),
         ("S3_SECRET_ACCESS_KEY_FILE", "/no/such/file"),
@@ -111,6 +131,36 @@ fn a_wrong_log_filter_names_its_variable() {
     let environment = [("DOCUVAULT_LOG".to_owned(), "docuvault=loudly".to_owned())].into_iter().collect();
     let error = log_filter(&environment).unwrap_err().to_string();
     assert!(error.starts_with("DOCUVAULT_LOG is wrong: "), "{error}");
+}
+
+#[test]
+fn limits_are_overridden_one_by_one() {
+    let limits = |text| with("DOCUVAULT_LIMITS", text).unwrap().vault.limits;
+    let default = Limits::default();
+    assert_eq!(limits(""), default);
+    let defaults =
+        "password-account=5/15m,password-ip=20/15m,code-account=5/15m,reset-account=3/1h,reset-ip=10/1h";
+    assert_eq!(limits(defaults), default);
+    let changed = limits("code-account=7/90s, password-ip=off,");
+    let code_account = Some(Limit { failures: 7, within: TimeDelta::seconds(90) });
+    assert_eq!(changed, Limits { code_account, password_ip: None, ..default });
+    assert_eq!(limits("reset-ip=1/2d").reset_ip, Some(Limit { failures: 1, within: TimeDelta::days(2) }));
+    assert_eq!(limits("off"), Limits::NONE);
+}
+
+#[test]
+fn a_wrong_limit_shows_the_form() {
+    let error = with("DOCUVAULT_LIMITS", "password-ip=5").unwrap_err().to_string();
+    assert!(error.contains("\"password-ip=5\"") && error.contains("password-ip=20/15m"), "{error}");
+}
+
+#[test]
+fn proxies_are_addresses_or_networks() {
+    let proxies =
+        with("DOCUVAULT_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,fd00::/8").unwrap().http.trusted_proxies;
+    let expected = ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
+    assert_eq!(proxies, expected);
+    assert!(with("DOCUVAULT_TRUSTED_PROXIES", "").unwrap().http.trusted_proxies.is_empty());
 }
 
 #[test]

@@ -63,6 +63,12 @@ pub enum ApiError {
     /// Too many failures, or mails asked for: nothing is tried before this time has passed.
     #[error("Too many attempts. Try again later.")]
     RateLimited(Duration),
+    /// As many failures in a row as an account may ever have: waiting does not help any more.
+    #[error(
+        "Too many failed attempts in a row. Reset the password, by the link that \"forgot password\" sends or by an \
+         administrator; then sign in with the new one."
+    )]
+    LockedOut(Duration),
     /// Something that the request needs is down or overloaded. Trying again helps.
     #[error("The service is not available at the moment. Try again shortly.")]
     Unavailable(String),
@@ -75,7 +81,8 @@ pub enum ApiError {
 pub struct FieldError {
     /// Path of the field, such as `parts[2].etag`.
     pub field: String,
-    /// `missing`, `unknown`, `invalid`, `too_short`, `too_long` or `out_of_range`.
+    /// `missing`, `unknown`, `invalid`, `too_short`, `too_long` or `out_of_range`; of new passwords also `too_weak`,
+    /// `common` or `breached`.
     pub code: &'static str,
     /// For people.
     pub message: String,
@@ -100,7 +107,9 @@ impl ApiError {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Self::EmailNotVerified => (StatusCode::FORBIDDEN, "email-not-verified", "E-mail not verified"),
             Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid-token", "Invalid link"),
-            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many attempts"),
+            Self::RateLimited(_) | Self::LockedOut(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many attempts")
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")

@@ -52,6 +52,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::me::me, accounts::change_profile::change_profile))
         .routes(routes!(accounts::change_email::change_email))
         .routes(routes!(accounts::confirm_email::confirm_email))
+        .routes(routes!(accounts::tokens::create::create, accounts::tokens::list::list))
+        .routes(routes!(accounts::tokens::revoke::revoke))
         .routes(routes!(documents::request_upload::request_upload, documents::list::list))
         .routes(routes!(documents::get::get, documents::rename::rename, documents::trash::trash))
         .routes(routes!(documents::confirm_upload::confirm_upload))

@@ -1,5 +1,5 @@
 //! Finds what nobody knows of any more: objects and unfinished multipart uploads that a crash left in the bucket, and
-//! the outcomes of old commands. Only what is older than any upload under way is looked at, and whether a document
+//! the outcomes of old commands; and what has expired. Only what is older than any upload under way is looked at, and whether a document
 //! needs an object is asked of the log itself: no read model may cost anybody their bytes.
 
 use std::collections::HashSet;
@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Parts;
+use crate::auth::api_token;
+use crate::auth::attempts::Attempts;
 use crate::blobs::{Blobs, ListedObject};
 use crate::documents::{keys, texts};
 
@@ -45,6 +47,8 @@ pub struct Swept {
     pub multiparts: usize,
     pub texts: usize,
     pub outcomes: u64,
+    pub attempts: u64,
+    pub tokens: u64,
 }
 
 pub(super) async fn run(parts: Parts, stop: CancellationToken) {
@@ -69,6 +73,8 @@ pub async fn sweep(store: &EventStore, blobs: &Blobs, ages: Ages) -> anyhow::Res
         multiparts: sweep_multiparts(blobs, now - ages.multipart).await?,
         texts: sweep_texts(store, now - ages.object).await?,
         outcomes: store.forget_outcomes().await?,
+        attempts: Attempts::sweep(store.pool(), now).await?,
+        tokens: api_token::sweep(store.pool(), now).await?,
     })
 }
 

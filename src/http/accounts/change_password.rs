@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::auth::change_password::{self, Change};
 use crate::auth::credentials::Credentials;
 use crate::auth::password::Password;
+use crate::auth::password_policy;
 use crate::auth::secret::Secret;
 use crate::auth::token::Claims;
 use crate::error::ApiError;
@@ -114,6 +115,8 @@ async fn permit(
             "This is the password that is to be changed.",
         ));
     }
+    let own = password_policy::own_words(&app.store, credentials.user_id).await?;
+    app.policy.check("new_password", &password, &own).await?;
     Ok(Change {
         user_id: credentials.user_id,
         session_version: credentials.session_version,

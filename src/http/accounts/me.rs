@@ -10,7 +10,7 @@ use crate::http::extract::{Caller, NoParams};
 
 /// The caller's own account.
 #[utoipa::path(get, path = "/me", tag = "accounts",
-    security(("access_token" = ["user", "admin", "auditor"])),
+    security(("access_token" = ["user", "admin", "auditor"]), ("api_token" = ["read"])),
     responses((status = 200, body = Account)))]
 pub async fn me(
     State(app): State<Arc<App>>,

@@ -1,6 +1,7 @@
 //! Accounts and sessions.
 
 mod afterwards;
+mod applicant;
 pub mod change_email;
 pub mod change_password;
 pub mod change_profile;
@@ -18,5 +19,6 @@ pub mod setup;
 pub mod signed_in;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 pub mod user;
 pub mod verify_email;

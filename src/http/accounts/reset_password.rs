@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::auth::link::{self, Purpose};
 use crate::auth::password::Password;
-use crate::auth::reset;
 use crate::auth::secret::Secret;
+use crate::auth::{password_policy, reset};
 use crate::error::ApiError;
 use crate::http::done::Done;
 use crate::http::extract::{Body, Client, IdempotencyKey, NoParams, once};
@@ -55,6 +55,8 @@ async fn carry_out(
     let permitted = async {
         let owner = link::owner(app, &token_hash, Purpose::ResetPassword).await?;
         let password = Password::parse(new.0).map_err(|error| error.of_field("new_password"))?;
+        let own = password_policy::own_words(&app.store, owner).await?;
+        app.policy.check("new_password", &password, &own).await?;
         Ok((owner, app.passwords.hash(password).await?))
     };
     let (owner, new) = permitted.await.map_err(ExecuteError::Refused)?;

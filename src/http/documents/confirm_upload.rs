@@ -29,7 +29,7 @@ pub struct ConfirmedPart {
 
 /// The bytes are stored. A single PUT is checked at once; a multipart upload is hashed first, and answered with 202.
 #[utoipa::path(post, path = "/documents/{id}/confirm", tag = "documents", params(Change),
-    security(("access_token" = ["user", "admin"])), request_body = Confirmation,
+    security(("access_token" = ["user", "admin"]), ("api_token" = ["write"])), request_body = Confirmation,
     responses((status = 200, body = Document), (status = 202, body = Document), (status = 409), (status = 410)))]
 pub async fn confirm_upload(
     change: Change,

@@ -42,7 +42,7 @@ pub struct Link {
 
 /// Leads to the bytes in the object store, where ranges work; `Accept: application/json` gets the URL instead.
 #[utoipa::path(get, path = "/documents/{id}/content", tag = "documents",
-    params(Id<DocumentId>, Wish), security(("access_token" = ["user", "admin"])),
+    params(Id<DocumentId>, Wish), security(("access_token" = ["user", "admin"]), ("api_token" = ["read"])),
     responses((status = 302, headers(("Location" = String, description = "The presigned URL, good for a minute"))), (status = 200, body = Link), (status = 409)))]
 pub async fn download(
     State(app): State<Arc<App>>,

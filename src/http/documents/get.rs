@@ -10,7 +10,7 @@ use crate::http::extract::{Id, Member, NoParams};
 
 /// One document.
 #[utoipa::path(get, path = "/documents/{id}", tag = "documents", params(Id<aggregates::DocumentId>),
-    security(("access_token" = ["user", "admin"])),
+    security(("access_token" = ["user", "admin"]), ("api_token" = ["read"])),
     responses((status = 200, body = Document)))]
 pub async fn get(
     State(app): State<Arc<App>>,

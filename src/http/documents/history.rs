@@ -41,7 +41,7 @@ pub struct Entry {
 
 /// Every change of a document, the newest first; also of one that was deleted permanently.
 #[utoipa::path(get, path = "/documents/{id}/history", tag = "documents",
-    params(Id<DocumentId>, Place), security(("access_token" = ["user", "admin"])),
+    params(Id<DocumentId>, Place), security(("access_token" = ["user", "admin"]), ("api_token" = ["read"])),
     responses((status = 200, body = Page<Entry>)))]
 pub async fn history(
     State(app): State<Arc<App>>,

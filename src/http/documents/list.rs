@@ -33,7 +33,7 @@ pub struct Filter {
 
 /// The caller's documents, a page at a time.
 #[utoipa::path(get, path = "/documents", tag = "documents", params(Filter),
-    security(("access_token" = ["user", "admin"])),
+    security(("access_token" = ["user", "admin"]), ("api_token" = ["read"])),
     responses((status = 200, body = Page<Document>)))]
 pub async fn list(
     State(app): State<Arc<App>>,

@@ -19,7 +19,7 @@ pub struct Changes {
 
 /// Changes what is given and leaves the rest; nothing given is nothing changed.
 #[utoipa::path(patch, path = "/documents/{id}", tag = "documents", params(Change),
-    security(("access_token" = ["user", "admin"])), request_body = Changes,
+    security(("access_token" = ["user", "admin"]), ("api_token" = ["write"])), request_body = Changes,
     responses((status = 200, body = Document), (status = 410)))]
 pub async fn rename(change: Change, body: Body<Changes>) -> Result<Done<Versioned<Document>>, ApiError> {
     let (app, owner, id) = (change.app.clone(), change.member.user_id, change.id);

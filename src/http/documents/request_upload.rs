@@ -34,7 +34,7 @@ struct Ids {
 }
 
 /// Announces a document and reserves its bytes. Then the client stores them, and confirms.
-#[utoipa::path(post, path = "/documents", tag = "documents", security(("access_token" = ["user", "admin"])),
+#[utoipa::path(post, path = "/documents", tag = "documents", security(("access_token" = ["user", "admin"]), ("api_token" = ["write"])),
     params(IdempotencyKey), request_body = Announcement,
     responses((status = 201, body = Requested)))]
 pub async fn request_upload(

@@ -8,7 +8,7 @@ use crate::http::extract::{Body, Empty};
 
 /// Back from the trash.
 #[utoipa::path(post, path = "/documents/{id}/restore", tag = "documents", params(Change),
-    security(("access_token" = ["user", "admin"])),
+    security(("access_token" = ["user", "admin"]), ("api_token" = ["write"])),
     responses((status = 200, body = Document), (status = 410)))]
 pub async fn restore(change: Change, _: Body<Empty>) -> Result<Done<Versioned<Document>>, ApiError> {
     let (app, owner, id) = (change.app.clone(), change.member.user_id, change.id);

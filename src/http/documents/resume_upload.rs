@@ -18,7 +18,7 @@ pub struct Resumed {
 
 /// Fresh URLs for an upload that has not expired, and the parts of it that are stored.
 #[utoipa::path(post, path = "/documents/{id}/upload", tag = "documents", params(Change),
-    security(("access_token" = ["user", "admin"])),
+    security(("access_token" = ["user", "admin"]), ("api_token" = ["write"])),
     responses((status = 200, body = Resumed), (status = 409), (status = 410)))]
 pub async fn resume_upload(change: Change, _: Body<Empty>) -> Result<Json<Resumed>, ApiError> {
     let document = change.document().await?;

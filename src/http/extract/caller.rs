@@ -1,16 +1,17 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use aggregates::{Actor, Metadata, Personal, Role, SessionId, UserId};
+use aggregates::{Actor, Metadata, Personal, Role, Scope, SessionId, UserId};
 use axum::extract::FromRequestParts;
 use event_store::{Clock, Context};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::Client;
 use crate::app::App;
+use crate::auth::api_token;
 use crate::auth::session::{self, Going};
 use crate::error::ApiError;
 
@@ -111,10 +112,32 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let Ok(client) = Client::from_request_parts(parts, app).await;
         let token = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
+        if token.starts_with(api_token::PREFIX) {
+            return Self::by_api_token(app, token, &parts.method, client).await;
+        }
         let claims = app.tokens.verify_access(token, app.clock().now()).ok_or(ApiError::Unauthenticated)?;
         let going = session::check(app.store.pool(), &claims, app.clock().now()).await?;
         let Going { role, lineage } = going.ok_or(ApiError::Unauthenticated)?;
         Ok(Self { user_id: claims.sub, role, session_id: Some(claims.sid), lineage, client })
+    }
+}
+
+impl Caller {
+    /// Events name the owner, as of anything that they do; which token it was, the log tells by the request's id.
+    async fn by_api_token(app: &App, token: &str, method: &Method, client: Client) -> Result<Self, ApiError> {
+        let bearer = api_token::check(app.store.pool(), token, app.clock().now()).await?;
+        let bearer = bearer.ok_or(ApiError::Unauthenticated)?;
+        tracing::info!(token_id = %bearer.token_id, "an API token acts");
+        api_token::note_use(app, &bearer);
+        let (needed, refusal) = match *method {
+            Method::GET | Method::HEAD => (Scope::Read, "This API token may not read."),
+            _ => (Scope::Write, "This API token may not write."),
+        };
+        if !bearer.scopes.contains(&needed) {
+            return Err(ApiError::Forbidden(refusal));
+        }
+        let api_token::Bearer { user_id, role, lineage, .. } = bearer;
+        Ok(Self { user_id, role, session_id: None, lineage, client })
     }
 }
 
@@ -165,7 +188,7 @@ impl FromRequestParts<Arc<App>> for Auditing {
     }
 }
 
-/// RFC 6750 §2.1: the one place of an access token.
+/// RFC 6750 §2.1: the one place of a token.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())

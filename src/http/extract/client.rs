@@ -1,10 +1,14 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::header::USER_AGENT;
 use http::request::Parts;
 use uuid::Uuid;
+
+use super::forwarded;
+use crate::app::App;
 
 /// Characters of a user agent that are kept.
 const USER_AGENT_LENGTH: usize = 512;
@@ -31,21 +35,22 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub correlation_id: Uuid,
-    /// The peer of the connection.
+    /// The peer of the connection, or whom a trusted proxy speaks for.
     pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Client {
+impl FromRequestParts<Arc<App>> for Client {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let id = RequestId::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let id = RequestId::from_request_parts(parts, app).await?;
+        let trusted = &app.config.http.trusted_proxies;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self {
             correlation_id: id.correlation_id,
-            ip: peer.map(|ConnectInfo(address)| address.ip().to_canonical()),
+            ip: peer.map(|ConnectInfo(peer)| forwarded::origin(peer.ip(), &parts.headers, trusted)),
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
         })
     }

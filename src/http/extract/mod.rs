@@ -4,6 +4,7 @@
 mod body;
 mod caller;
 mod client;
+mod forwarded;
 mod id;
 mod idempotency;
 mod if_match;

@@ -15,7 +15,10 @@ const ERRORS: [(&str, &str); 14] = [
         "`bad-request`: broken JSON, or a request that cannot be read; `invalid-token`: a link that is not good any more",
     ),
     ("401", "`unauthenticated`: no valid credentials"),
-    ("403", "`forbidden`: not for this role, or not from this origin; `email-not-verified`"),
+    (
+        "403",
+        "`forbidden`: not for this role, not for this API token, or not from this origin; `email-not-verified`",
+    ),
     ("404", "`not-found`: not there, or not yours"),
     ("409", "`conflict`, or `upload-mismatch`: the bytes are not there or not those that were announced"),
     ("410", "`gone`: cancelled, expired or deleted permanently; a cursor from before the log was restored"),
@@ -67,12 +70,11 @@ fn errors(path: &str, is_query: bool, operation: &Operation) -> Vec<&'static str
         let mut parameters = operation.parameters.iter().flatten();
         parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
     };
-    let roles = serde_json::to_string(&operation.security).unwrap_or_default();
     let is_for_some = operation.security.is_some();
     let applies = [
         ("400", true),
         ("401", is_for_some),
-        ("403", is_for_some && !["user", "admin", "auditor"].iter().all(|role| roles.contains(role))),
+        ("403", is_for_some),
         ("404", path.contains("{id}")),
         ("409", takes("Idempotency-Key")),
         ("410", takes("cursor")),

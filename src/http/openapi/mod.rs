@@ -13,8 +13,8 @@ pub(super) use everywhere::{complete, header_parameter};
 #[openapi(
     info(
         title = "DocuVault",
-        description = "A self-hosted document vault. An operation's security requirement names the roles it is for; \
-                       one without is public. Errors are problem details (RFC 9457)."
+        description = "A self-hosted document vault. An operation's security requirement names the roles it is for, and the \
+                       scope of an API token that opens it, too; one without is public. Errors are problem details (RFC 9457)."
     ),
     components(schemas(crate::error::Problem)),
     modifiers(&Schemes)
@@ -26,8 +26,14 @@ struct Schemes;
 impl Modify for Schemes {
     fn modify(&self, document: &mut OpenApi) {
         let components = document.components.get_or_insert_default();
-        let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        components.add_security_scheme("access_token", SecurityScheme::Http(bearer));
+        let bearer = |format: &str, description: &str| {
+            let http = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format(format);
+            SecurityScheme::Http(http.description(Some(description)).build())
+        };
+        let access = bearer("JWT", "Of a session, from a login or a refresh. A requirement names the roles.");
+        components.add_security_scheme("access_token", access);
+        let api = bearer("dvp_…", "For scripts, from `POST /me/tokens`. A requirement names the scope.");
+        components.add_security_scheme("api_token", api);
         let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-dv_rt"));
         components.add_security_scheme("refresh_cookie", SecurityScheme::ApiKey(cookie));
     }

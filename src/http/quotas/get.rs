@@ -27,7 +27,7 @@ pub struct Quota {
 }
 
 /// The caller's own quota.
-#[utoipa::path(get, path = "/quota", tag = "quotas", security(("access_token" = ["user", "admin"])),
+#[utoipa::path(get, path = "/quota", tag = "quotas", security(("access_token" = ["user", "admin"]), ("api_token" = ["read"])),
     responses((status = 200, body = Quota)))]
 pub async fn get(State(app): State<Arc<App>>, member: Member, _: NoParams) -> Result<Json<Quota>, ApiError> {
     let row = quota_usage::find(app.store.pool(), member.user_id).await?;

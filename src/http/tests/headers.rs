@@ -128,7 +128,7 @@ async fn the_document_names_every_route_and_its_roles(pool: PgPool) {
     let operation = |path: &str, method: &str| answer.body["paths"][path][method].clone();
     assert_eq!(
         operation("/api/v1/me", "get")["security"],
-        json!([{ "access_token": ["user", "admin", "auditor"] }])
+        json!([{ "access_token": ["user", "admin", "auditor"] }, { "api_token": ["read"] }])
     );
     let public = [("/api/v1/auth/login", "post"), ("/api/v1/setup", "get"), ("/healthz", "get")];
     for (path, method) in public {

@@ -7,5 +7,6 @@ mod recovery;
 mod refresh;
 mod register;
 mod setup;
+mod tokens;
 
 use crate::fixture::{Browser, PASSWORD};

@@ -155,6 +155,8 @@ async fn wrong_fields_are_named(pool: PgPool) {
         ("email", json!("bo@example.org\r\nBcc: all@example.org")),
         ("password", json!("too short")),
         ("password", json!("x".repeat(1025))),
+        ("password", json!("bo@example.org")),
+        ("password", json!("password1234")),
         ("display_name", json!("a\u{202e}b")),
     ] {
         let mut body = newcomer("bo@example.org");
