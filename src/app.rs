@@ -17,6 +17,7 @@ use crate::auth::link::Links;
 use crate::auth::password::{Parameters, Passwords};
 use crate::auth::password_policy::PasswordPolicy;
 use crate::auth::refresh_token::RefreshTokens;
+use crate::auth::session_checks::SessionChecks;
 use crate::auth::token::Tokens;
 use crate::auth::{Key, keyed_hash};
 use crate::blobs::Blobs;
@@ -43,6 +44,7 @@ pub struct App {
     pub emails: EmailIndex,
     pub links: Links,
     pub attempts: Attempts,
+    pub session_checks: SessionChecks,
     /// What goes on after its request was answered, so that the answer tells nothing by its time.
     pub afterwards: TaskTracker,
     idempotency_key: Key,
@@ -78,6 +80,7 @@ impl App {
         let serving: Vec<_> =
             all.iter().filter(|one| one.serves_requests()).map(|projection| projection.name()).collect();
         let freshness = Freshness::start(pool.clone(), &names, stop);
+        let store = EventStore::new(pool.clone(), keyring.clone(), clock.clone());
         Ok(Arc::new(Self {
             blobs: Blobs::new(&config.s3, clock.clone()),
             audit_freshness: freshness.of(&[projections::audit_trail::NAME]),
@@ -87,11 +90,12 @@ impl App {
             tokens: Tokens::new(&key(InstallationKey::AccessToken).await?, &config.http.public_url),
             refresh_tokens: RefreshTokens::new(key(InstallationKey::Refresh).await?),
             emails: EmailIndex::new(key(InstallationKey::EmailIndex).await?),
-            links: Links::new(key(InstallationKey::Link).await?, &config.http.public_url),
             attempts: Attempts::new(pool.clone(), clock.clone(), config.vault.limits),
+            links: Links::new(key(InstallationKey::Link).await?, &config.http.public_url),
             afterwards: TaskTracker::new(),
             idempotency_key: key(InstallationKey::Idempotency).await?,
-            store: EventStore::new(pool, keyring.clone(), clock.clone()),
+            session_checks: SessionChecks::new(store.clone()),
+            store,
             config,
         }))
     }

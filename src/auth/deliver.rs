@@ -23,7 +23,7 @@ pub struct Delivery {
     pub user_id: UserId,
     /// At most one of them carries a link.
     pub mails: &'static [Kind],
-    /// Whoever registers again before the address is verified will sign in with what they typed last.
+    /// Of whoever registers again before the address is verified: it counts if their link comes back.
     pub password: Option<PasswordHash>,
 }
 
@@ -78,7 +78,7 @@ pub async fn deliver(
     }
 }
 
-/// The newest link of its purpose is the one that is good.
+/// The newest link of its purpose is the one that is good; those that verify an address are all good, until one has.
 pub(super) async fn write(
     pool: PgPool,
     links: Links,
@@ -91,21 +91,17 @@ pub(super) async fn write(
         "WITH account AS (
              SELECT session_version FROM credentials WHERE user_id = $2 AND is_active
          ), link AS (
-             INSERT INTO link_tokens (token_hash, user_id, purpose, session_version, created_at, expires_at)
-             SELECT $3, $2, $4, session_version, $5, $6 FROM account WHERE $3::bytea IS NOT NULL
-             ON CONFLICT (user_id, purpose) DO UPDATE SET
+             INSERT INTO link_tokens (token_hash, user_id, purpose, session_version, created_at, expires_at, password_hash)
+             SELECT $3, $2, $4, session_version, $5, $6, $9 FROM account WHERE $3::bytea IS NOT NULL
+             ON CONFLICT (user_id, purpose) WHERE purpose <> 'verify_email' DO UPDATE SET
                  token_hash = excluded.token_hash, session_version = excluded.session_version,
                  created_at = excluded.created_at, expires_at = excluded.expires_at
              RETURNING 1
-         ), password AS (
-             UPDATE credentials SET password_hash = $9
-             WHERE user_id = $2 AND unverified AND $9::text IS NOT NULL AND EXISTS (SELECT FROM account) RETURNING 1
          ), mail AS (
              INSERT INTO outbox (event_id, recipient, kind, at)
              SELECT $7, $2, kind, $5 FROM account, unnest($8::text[]) kind RETURNING 1
          )
-         SELECT append_or_fail($1) FROM account, (SELECT count(*) FROM link) l, (SELECT count(*) FROM password) p,
-             (SELECT count(*) FROM mail) m",
+         SELECT append_or_fail($1) FROM account, (SELECT count(*) FROM link) l, (SELECT count(*) FROM mail) m",
         append,
         delivery.user_id.0,
         rows.token_hash,

@@ -15,9 +15,11 @@ pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
+pub mod rehash;
 pub mod reset;
 pub mod secret;
 pub mod session;
+pub mod session_checks;
 pub mod setup;
 #[cfg(test)]
 mod tests;

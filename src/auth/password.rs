@@ -119,6 +119,12 @@ impl Passwords {
         Ok(bool::from(hash.ct_eq(&against.hash)) && stored.is_some())
     }
 
+    /// Whether a hash is cheaper than one made now.
+    pub const fn is_outdated(&self, stored: &PasswordHash) -> bool {
+        let (old, new) = (stored.parameters, self.parameters);
+        old.memory_kib < new.memory_kib || old.passes < new.passes
+    }
+
     /// Waits for a turn. A caller that goes away leaves its hash to finish, and its turn taken until then.
     async fn run(
         &self,

@@ -48,11 +48,15 @@ async fn write(
              DELETE FROM link_tokens l USING credentials c
              WHERE l.token_hash = $2 AND l.purpose = 'verify_email' AND l.expires_at > $3
                  AND (c.user_id, c.session_version) = (l.user_id, l.session_version)
-             RETURNING l.user_id
+             RETURNING l.user_id, l.password_hash
          ), verified AS (
-             UPDATE credentials c SET unverified = false FROM used WHERE c.user_id = used.user_id AND c.is_active RETURNING 1
+             UPDATE credentials c SET unverified = false, password_hash = coalesce(used.password_hash, c.password_hash)
+             FROM used WHERE c.user_id = used.user_id AND c.is_active RETURNING c.user_id
+         ), others AS (
+             DELETE FROM link_tokens l USING verified v
+             WHERE l.user_id = v.user_id AND l.purpose = 'verify_email' AND l.token_hash <> $2 RETURNING 1
          )
-         SELECT append_or_fail($1) FROM verified",
+         SELECT append_or_fail($1) FROM verified, (SELECT count(*) FROM others) o",
         append,
         token_hash,
         now

@@ -148,12 +148,12 @@ pub struct VaultConfig {
     pub master_key_file: PathBuf,
     /// `DOCUVAULT_DEFAULT_QUOTA`: bytes granted to a new user, default 10 GiB.
     pub default_quota: u64,
-    /// `DOCUVAULT_REGISTRATION`: whether people may register by themselves, default no.
-    pub registration_is_open: bool,
     /// `DOCUVAULT_LIMITS`: how many failures at secrets there may be.
     pub limits: Limits,
     /// `HIBP_URL`: where new passwords are looked up among breached ones, default nowhere.
     pub breaches: Option<Url>,
+    /// `DOCUVAULT_REGISTRATION`: whether people may register by themselves, default no.
+    pub registration_is_open: bool,
 }
 
 impl VaultConfig {
@@ -165,6 +165,8 @@ impl VaultConfig {
                     .map_err(|reason| ConfigError::wrong("DOCUVAULT_DEFAULT_QUOTA", reason))?,
                 None => TEN_GIB,
             },
+            limits: Limits::from_env(environment)?,
+            breaches: environment.http_url("HIBP_URL")?,
             registration_is_open: match environment.text("DOCUVAULT_REGISTRATION").as_deref() {
                 None | Some("closed") => false,
                 Some("open") => true,
@@ -173,8 +175,6 @@ impl VaultConfig {
                     return Err(ConfigError::wrong("DOCUVAULT_REGISTRATION", reason));
                 }
             },
-            limits: Limits::from_env(environment)?,
-            breaches: environment.http_url("HIBP_URL")?,
         })
     }
 }

@@ -46,13 +46,9 @@ impl Counter {
         Some(Self { scope, subject: subject.to_vec(), limit: limit?, is_of_account: true })
     }
 
+    /// Of whoever shares `subject`: a success of one says nothing of the others, so failures in a row mean nothing.
     pub(super) fn of_network(scope: &'static str, subject: Vec<u8>, limit: Option<Limit>) -> Option<Self> {
         Some(Self { scope, subject, limit: limit?, is_of_account: false })
-    }
-
-    /// Of an address, whether it has an account or not.
-    pub(super) fn of_mail(kind: &'static str, email_hash: &[u8], limit: Option<Limit>) -> Option<Self> {
-        Self::of_network(kind, email_hash.to_vec(), limit)
     }
 
     /// Counts one attempt, unless there is no room for it.

@@ -68,29 +68,37 @@ impl Attempts {
 
     /// A mail of one kind to the address with this claim, asked for by somebody who may be anybody. False: enough went there.
     pub async fn at_mail(&self, kind: Kind, email_hash: &[u8]) -> Result<bool, ApiError> {
-        let counter = Counter::of_mail(kind.as_str(), email_hash, self.limits.reset_account);
-        Ok(self.at_request(counter).await?.is_none())
+        let limit = self.limits.reset_account;
+        let counter = Counter::of_network(kind.as_str(), email_hash.to_vec(), limit);
+        Ok(self.request(counter).await?.is_none())
     }
 
     /// A request for a way around a forgotten password, whoever it is about.
     pub async fn at_reset(&self, ip: Option<IpAddr>) -> Result<(), ApiError> {
-        let network =
-            ip.map(network).and_then(|ip| Counter::of_network("reset-ip", ip, self.limits.reset_ip));
-        self.at_request(network).await?.map_or(Ok(()), |pause| Err(ApiError::RateLimited(pause)))
+        let limit = self.limits.reset_ip;
+        let counter = ip.and_then(|ip| Counter::of_network("reset-ip", network(ip), limit));
+        self.request(counter).await?.map_or(Ok(()), |pause| Err(ApiError::RateLimited(pause)))
     }
 
-    /// Counts what has no outcome; or says how long there is no room for it.
-    async fn at_request(&self, counter: Option<Counter>) -> Result<Option<Duration>, ApiError> {
+    /// A registration, whoever it is of.
+    pub async fn at_registration(&self, ip: Option<IpAddr>) -> Result<(), ApiError> {
+        let limit = self.limits.register_ip;
+        let counter = ip.and_then(|ip| Counter::of_network("register-ip", network(ip), limit));
+        self.request(counter).await?.map_or(Ok(()), |pause| Err(ApiError::RateLimited(pause)))
+    }
+
+    /// Counts a request, which has no outcome; or says how long there may be none.
+    async fn request(&self, counter: Option<Counter>) -> Result<Option<Duration>, ApiError> {
         let Some(counter) = counter else { return Ok(None) };
         let now = self.clock.now();
         if let Some(counted) = counter.count(&self.pool, now).await? {
             counted.close(&self.pool).await?;
             return Ok(None);
         }
-        Ok(Some(match counter.state(&self.pool, now).await? {
-            State::Full(pause) | State::Locked(pause) => pause,
-            State::Busy | State::Room => Duration::ZERO,
-        }))
+        Ok(match counter.state(&self.pool, now).await? {
+            State::Full(pause) | State::Locked(pause) => Some(pause),
+            State::Busy | State::Room => Some(Duration::ZERO),
+        })
     }
 
     /// Forgets what nobody needs: windows that have ended, and failures in a row that were long ago. Accounts that are

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::auth::credentials::Credentials;
 use crate::auth::refresh::LiveSession;
 use crate::auth::refresh_token::RefreshToken;
+use crate::auth::rehash::rehash;
 use crate::auth::secret::Secret;
 use crate::auth::session;
 use crate::error::ApiError;
@@ -39,7 +40,7 @@ pub struct ChangeRequired {
 
 /// Starts a session. An unknown address is answered as a wrong password is, and as late.
 #[utoipa::path(post, path = "/auth/login", tag = "accounts", params(IdempotencyKey), request_body = Login,
-    responses((status = 200, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token"))), (status = 401)))]
+    responses((status = 200, body = SignedIn, headers(("Set-Cookie" = String, description = "The refresh token"))), (status = 401), (status = 429)))]
 pub async fn login(
     State(app): State<Arc<App>>,
     client: Client,
@@ -48,14 +49,30 @@ pub async fn login(
     body: Body<Login>,
 ) -> Result<Response, ApiError> {
     let Login { email, password } = body.value;
-    let known = Credentials::of_email(app.store.pool(), &app.emails.hash(&email)).await?;
-    let fits = app.passwords.verify(password.0, known.as_ref().map(|known| &known.password)).await?;
-    let Some(credentials) = known else { return Err(ApiError::Unauthenticated) };
+    let email_hash = app.emails.hash(&email);
+    let attempt = app.attempts.at_password(&email_hash, client.ip).await?;
+    let known = Credentials::of_email(app.store.pool(), &email_hash).await?;
+    let stored = known.as_ref().map(|known| &known.password);
+    let fits = match app.passwords.verify(password.0.clone(), stored).await {
+        Ok(fits) => fits,
+        Err(error) => {
+            attempt.withdraw().await?;
+            return Err(error.into());
+        }
+    };
+    let Some(credentials) = known else {
+        attempt.failed().await?;
+        return Err(ApiError::Unauthenticated);
+    };
     let context = client.context(credentials.user_id, app.clock());
-    if !fits || credentials.temporary_until.is_some_and(|until| until <= app.clock().now()) {
+    let is_over = credentials.temporary_until.is_some_and(|until| until <= app.clock().now());
+    if !fits || is_over || !credentials.is_active {
+        attempt.failed().await?;
         record_failure(app.store.clone(), context, credentials.user_id);
         return Err(ApiError::Unauthenticated);
     }
+    attempt.succeeded().await?;
+    rehash(&app, &credentials, password);
     if credentials.temporary_until.is_some() {
         return change_required(&app, &credentials);
     }

@@ -34,7 +34,7 @@ pub struct Register {
 /// Opens an account. Nobody signs in before the link that goes to the address has come back. The answer is the same for an
 /// address that has an account; its owner is told by mail. 404 unless registration is open.
 #[utoipa::path(post, path = "/auth/register", tag = "accounts", params(IdempotencyKey), request_body = Register,
-    responses((status = 202), (status = 404)))]
+    responses((status = 202), (status = 404), (status = 429)))]
 pub async fn register(
     State(app): State<Arc<App>>,
     client: Client,
@@ -45,6 +45,7 @@ pub async fn register(
     if !app.config.vault.registration_is_open {
         return Err(ApiError::NotFound);
     }
+    app.attempts.at_registration(client.ip).await?;
     let newcomer = body.value.check(&app).await?;
     let key = key.of_hash(&app.emails.hash(newcomer.email.as_str()), &body.raw, &app);
     let registering = app.clone();
@@ -90,7 +91,9 @@ async fn carry_out(
     }
 }
 
-/// The address has an account. Whoever has not verified it yet may have mistyped the password: what they typed last counts.
+/// The address has an account. If it waits to be verified, another link goes out, which brings along the password that was
+/// given with it: whose link comes back, their password counts, and a stranger who registers an address of somebody else's
+/// gains nothing by being the first or the last.
 async fn repeat(
     app: &App,
     client: &Client,

@@ -22,16 +22,17 @@ pub struct ResendVerification {
     email: String,
 }
 
-/// Sends another link to an address that waits to be verified; the one before dies. Answers alike for every address.
+/// Sends another link to an address that waits to be verified. Answers alike for every address.
 #[utoipa::path(post, path = "/auth/verify-email/resend", tag = "accounts", params(IdempotencyKey),
-    request_body = ResendVerification, responses((status = 202)))]
+    request_body = ResendVerification, responses((status = 202), (status = 429)))]
 pub async fn resend_verification(
     State(app): State<Arc<App>>,
     client: Client,
     _: NoParams,
     key: IdempotencyKey,
     body: Body<ResendVerification>,
-) -> StatusCode {
+) -> Result<StatusCode, ApiError> {
+    app.attempts.at_registration(client.ip).await?;
     let email_hash = app.emails.hash(&body.value.email);
     let key = key.of_hash(&email_hash, &body.raw, &app);
     let resending = app.clone();
@@ -41,7 +42,7 @@ pub async fn resend_verification(
         });
         resent.await.map(drop)
     });
-    StatusCode::ACCEPTED
+    Ok(StatusCode::ACCEPTED)
 }
 
 async fn carry_out(

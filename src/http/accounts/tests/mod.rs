@@ -1,6 +1,7 @@
 mod change_email;
 mod change_password;
 mod change_profile;
+mod limits;
 mod login;
 mod mailbox;
 mod recovery;

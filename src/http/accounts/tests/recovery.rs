@@ -117,7 +117,8 @@ async fn of_twenty_at_once_one_resets(pool: PgPool) {
     forget(&vault, "ana@example.org").await;
     let token = token(&vault, Kind::ResetPassword).await;
     let all = (0..20).map(|n| {
-        let mut browser = if n % 2 == 0 { Browser::new(&vault) } else { Browser::at(other.clone()) };
+        let mut browser =
+            if n % 2 == 0 { Browser::new(&vault) } else { Browser::new(&vault).at(other.clone()) };
         let token = token.clone();
         async move { reset(&mut browser, &token).await.status }
     });
