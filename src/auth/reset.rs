@@ -71,9 +71,11 @@ async fn write(
              DELETE FROM sessions s USING changed c WHERE s.user_id = c.user_id RETURNING 1
          ), revoked AS (
              DELETE FROM api_tokens t USING changed c WHERE t.user_id = c.user_id RETURNING 1
+         ), forgotten AS MATERIALIZED (
+             SELECT forget_attempts(user_id) FROM changed
          )
-         SELECT append_or_fail($1) FROM changed c, (SELECT count(*) FROM ended) e, (SELECT count(*) FROM revoked) r,
-             forget_attempts(c.user_id) f",
+         SELECT append_or_fail($1) FROM changed, (SELECT count(*) FROM ended) e, (SELECT count(*) FROM revoked) r,
+             (SELECT count(forget_attempts) FROM forgotten) f",
         append,
         token_hash,
         now,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use aggregates::{AccessEvent, Name, Role, UserId};
+use aggregates::{AccessEvent, Role, UserId};
 use axum::extract::State;
 use event_store::{CommandKey, Context, ExecuteError, Executed};
 use http::StatusCode;
@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::afterwards::afterwards;
+use super::applicant::Applicant;
 use crate::app::App;
 use crate::auth::credentials::Credentials;
 use crate::auth::deliver::{Delivery, deliver};
-use crate::auth::email::Email;
-use crate::auth::password::Password;
 use crate::auth::password_hash::PasswordHash;
 use crate::auth::register::{Newcomer, RegisterError, register as open_account};
 use crate::auth::secret::Secret;
@@ -60,22 +59,14 @@ pub async fn register(
 }
 
 impl Register {
-    /// The password is hashed for a known address, too: that takes most of the time.
     async fn check(self, app: &App) -> Result<Newcomer, ApiError> {
-        let email = Email::parse(&self.email);
-        let email = email.map_err(|error| ApiError::field("email", "invalid", error.to_string()))?;
-        let display_name = self.display_name.map(|name| Name::parse(&name)).transpose();
-        let display_name =
-            display_name.map_err(|error| ApiError::field("display_name", "invalid", error.to_string()))?;
-        let password = Password::parse(self.password.0).map_err(|error| error.of_field("password"))?;
-        let name = display_name.as_ref().map(|name| name.as_str().to_owned());
-        let own: Vec<_> = name.into_iter().chain([email.as_str().to_owned()]).collect();
-        app.policy.check("password", &password, &own).await?;
+        let Self { email, password, display_name } = self;
+        let applicant = Applicant::check(app, &email, password, display_name.as_deref()).await?;
         Ok(Newcomer {
-            email,
-            display_name,
+            email: applicant.email,
+            display_name: applicant.display_name,
             role: Role::User,
-            password: app.passwords.hash(password).await?,
+            password: applicant.password,
             temporary_until: None,
             quota_limit: app.config.vault.default_quota,
             setup_token: None,

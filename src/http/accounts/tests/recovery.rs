@@ -172,6 +172,22 @@ async fn whoever_is_deactivated_gets_no_mail_and_no_way_in(pool: PgPool) {
     assert_eq!(mails(&vault).await, ["reset_password"], "the one of before");
 }
 
+/// The link went to the address, and came back: that verifies it as well.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_reset_verifies_the_address(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let body = json!({ "email": "bo@example.org", "password": PASSWORD });
+    Browser::new(&vault).post("/auth/register", body).await;
+    let verification = token(&vault, Kind::VerifyEmail).await;
+    forget(&vault, "bo@example.org").await;
+    let mut bo = Browser::new(&vault);
+    let token = token(&vault, Kind::ResetPassword).await;
+    assert_eq!(reset(&mut bo, &token).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(bo.login("bo@example.org", NEW_PASSWORD).await.status, StatusCode::OK);
+    let late = bo.post("/auth/verify-email", json!({ "token": verification })).await;
+    assert_eq!(late.status, StatusCode::BAD_REQUEST, "nothing is left to verify");
+}
+
 /// Ten an hour from one network, whoever they are about: then 429, and word of when to come again.
 #[sqlx::test(migrations = "./migrations")]
 async fn a_network_asks_ten_times_an_hour(pool: PgPool) {
