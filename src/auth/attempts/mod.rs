@@ -31,6 +31,11 @@ const PAUSE: std::ops::Range<u64> = 50..200;
 /// An account's failures in a row are remembered for this long after the last.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
 
+const PASSWORD_LOCKED: &str = "Too many failed attempts in a row. Reset the password, by the link that \"forgot password\" \
+                               sends or by an administrator; then sign in with the new one.";
+const CODES_LOCKED: &str =
+    "Too many wrong codes in a row. Only an administrator can help: by taking the second factor off.";
+
 /// Counts attempts.
 pub struct Attempts {
     pool: PgPool,
@@ -56,13 +61,13 @@ impl Attempts {
         let network =
             ip.map(network).and_then(|ip| Counter::of_network("password-ip", ip, self.limits.password_ip));
         let account = Counter::of_account("password-account", email_hash, self.limits.password_account);
-        self.take(network.into_iter().chain(account).collect()).await
+        self.take(network.into_iter().chain(account).collect(), PASSWORD_LOCKED).await
     }
 
     /// At the second factor of `user`, whichever kind of code it is.
     pub async fn at_code(&self, user: UserId) -> Result<Attempt<'_>, ApiError> {
         let account = Counter::of_account("code-account", user.0.as_bytes(), self.limits.code_account);
-        self.take(account.into_iter().collect()).await
+        self.take(account.into_iter().collect(), CODES_LOCKED).await
     }
 
     /// Forgets what nobody needs: windows that have ended, and failures in a row that were long ago. Accounts that are
@@ -79,13 +84,13 @@ impl Attempts {
     }
 
     /// Counts an attempt everywhere or nowhere. Nothing is held while it waits, so nobody waits for those who do.
-    async fn take(&self, counters: Vec<Counter>) -> Result<Attempt<'_>, ApiError> {
+    async fn take(&self, counters: Vec<Counter>, locked: &'static str) -> Result<Attempt<'_>, ApiError> {
         let patience = Instant::now() + PATIENCE;
         let mut place = None;
         loop {
             match self.try_take(&counters).await? {
                 Ok(attempt) => return Ok(attempt),
-                Err(State::Locked(pause)) => return Err(ApiError::LockedOut(pause)),
+                Err(State::Locked(pause)) => return Err(ApiError::LockedOut(locked, pause)),
                 Err(State::Full(pause)) => return Err(ApiError::RateLimited(pause)),
                 Err(State::Busy | State::Room) => {}
             }
