@@ -3,22 +3,28 @@
 
 pub mod api_token;
 pub mod attempts;
+pub mod change_email;
 pub mod change_password;
 pub mod credentials;
+pub mod deliver;
 pub mod email;
+pub mod link;
 pub mod password;
-mod password_hash;
+pub mod password_hash;
 pub mod password_policy;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
 pub mod rehash;
+pub mod reset;
 pub mod secret;
 pub mod session;
+pub mod session_checks;
 pub mod setup;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod verify;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

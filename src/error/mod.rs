@@ -60,8 +60,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     #[error("This server does not answer for the host that the request names.")]
     Misdirected,
-    /// Too many failures: nothing is tried before this time has passed.
-    #[error("Too many failed attempts. Try again later.")]
+    /// Too many failures, or mails asked for: nothing is tried before this time has passed.
+    #[error("Too many attempts. Try again later.")]
     RateLimited(Duration),
     /// As many failures in a row as there may ever be: waiting does not help any more, and the detail says what does.
     #[error("{0}")]

@@ -23,6 +23,7 @@ use crate::faults::postgres_programs;
 use crate::standalone::vault::{Vault, eventually, standalone};
 
 const RELAYED_WITHIN: Duration = Duration::from_secs(30);
+const MAILED_WITHIN: Duration = Duration::from_secs(30);
 
 /// What must not be found: names and values.
 #[derive(Default)]
@@ -174,6 +175,26 @@ async fn temporary(intruder: &mut Intruder, canaries: &mut Canaries, admin: &str
     intruder.post("/auth/password/change", &change, 401).await;
 }
 
+/// A link that goes out by mail, and the password that it brings.
+async fn recovery(intruder: &mut Intruder, canaries: &mut Canaries, links: &mut Canaries, mails: &Path) {
+    intruder.post("/auth/password/forgot", &json!({ "email": "ana@example.org" }), 202).await;
+    let link = || {
+        let files = std::fs::read_dir(mails).ok()?.flatten();
+        let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        texts
+            .filter_map(|text| Some(text.split_once("/reset-password#token=")?.1.lines().next()?.to_owned()))
+            .next()
+    };
+    eventually(MAILED_WITHIN, async || link().is_some()).await;
+    let token = links.hatch("the token of a link", link().unwrap());
+    let weak = canaries.hatch("a weak password for a reset", "abcdefghijklmnop");
+    let mut reset = json!({ "token": token, "new_password": weak });
+    intruder.post("/auth/password/reset", &reset, 422).await;
+    reset["new_password"] = json!(canaries.hatch("a password after a reset", "canary ottoman bellows 88"));
+    intruder.post("/auth/password/reset", &reset, 204).await;
+    intruder.post("/auth/password/reset", &reset, 400).await;
+}
+
 /// What a terminal would obey and a reader of lines believe.
 async fn forge_lines(intruder: &mut Intruder) {
     let email =
@@ -227,6 +248,9 @@ async fn no_secret_is_left_anywhere_and_no_line_is_forged() {
     let password = passwords(&mut intruder, &mut canaries, &setup_token).await;
     let admin = tokens(&mut intruder, &mut canaries, &password).await;
     temporary(&mut intruder, &mut canaries, &admin).await;
+    // These alone are written down, in the mail that brings them.
+    let (mut links, mails) = (Canaries::default(), data.join("mail"));
+    recovery(&mut intruder, &mut canaries, &mut links, &mails).await;
     forge_lines(&mut intruder).await;
 
     // What is looked through holds what it should: the searches can find something.
@@ -238,20 +262,26 @@ async fn no_secret_is_left_anywhere_and_no_line_is_forged() {
     let metrics = metrics.text().await.unwrap();
     assert_eq!(vault.end_by(Signal::SIGTERM).await.code(), Some(0));
 
-    canaries.assert_absent(&dump, "the dump");
-    canaries.assert_absent(&metrics, "the metrics");
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("\"answered\""), "{log}");
+    for (text, place) in [(&dump, "the dump"), (&metrics, "the metrics"), (&log, "the log")] {
+        canaries.assert_absent(text, place);
+        links.assert_absent(text, place);
+    }
     assert!(intruder.errors.len() >= 15, "only {} errors", intruder.errors.len());
     for error in &intruder.errors {
         canaries.assert_absent(error, error);
+        links.assert_absent(error, error);
     }
-    let log = std::fs::read_to_string(&log).unwrap();
-    assert!(log.contains("\"answered\""), "{log}");
-    canaries.assert_absent(&log, "the log");
     for line in log.lines() {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
         assert!(!line.chars().any(|c| c.is_control() || c == '\u{2028}'), "{line}");
     }
-    let forms: Vec<_> = canaries.forms().map(|(_, form)| form).collect();
-    let patterns = write(&directory, "canaries", &forms);
-    assert_eq!(files_with(&patterns, &data).await, Vec::<String>::new());
+    let holders = async |canaries: &Canaries| {
+        let forms: Vec<_> = canaries.forms().map(|(_, form)| form).collect();
+        files_with(&write(&directory, "canaries", &forms), &data).await
+    };
+    assert_eq!(holders(&canaries).await, Vec::<String>::new());
+    let mailed = holders(&links).await;
+    assert!(mailed.len() == 1 && Path::new(&mailed[0]).starts_with(&mails), "{mailed:?}");
 }

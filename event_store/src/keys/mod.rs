@@ -35,6 +35,8 @@ pub enum InstallationKey {
     EmailIndex,
     Pepper,
     Idempotency,
+    /// Of the tokens in links that go out by mail.
+    Link,
 }
 
 /// A person's keys for personal data in events and for snapshots, derived from the person's random key.
@@ -177,6 +179,7 @@ impl InstallationKey {
             Self::EmailIndex => "email-index",
             Self::Pepper => "pepper",
             Self::Idempotency => "idempotency",
+            Self::Link => "link",
         }
     }
 }

@@ -46,6 +46,7 @@ impl Counter {
         Some(Self { scope, subject: subject.to_vec(), limit: limit?, is_of_account: true })
     }
 
+    /// Of whoever shares `subject`: a success of one says nothing of the others, so failures in a row mean nothing.
     pub(super) fn of_network(scope: &'static str, subject: Vec<u8>, limit: Option<Limit>) -> Option<Self> {
         Some(Self { scope, subject, limit: limit?, is_of_account: false })
     }

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::error::ApiError;
+use crate::mail::Kind;
 use counter::{CONSECUTIVE, Counted, Counter, State};
 
 /// How long an attempt waits while only attempts with an open outcome are in its way.
@@ -68,6 +69,41 @@ impl Attempts {
     pub async fn at_code(&self, user: UserId) -> Result<Attempt<'_>, ApiError> {
         let account = Counter::of_account("code-account", user.0.as_bytes(), self.limits.code_account);
         self.take(account.into_iter().collect(), CODES_LOCKED).await
+    }
+
+    /// A mail of one kind to the address with this claim, asked for by somebody who may be anybody. False: enough went there.
+    pub async fn at_mail(&self, kind: Kind, email_hash: &[u8]) -> Result<bool, ApiError> {
+        let limit = self.limits.reset_account;
+        let counter = Counter::of_network(kind.as_str(), email_hash.to_vec(), limit);
+        Ok(self.request(counter).await?.is_none())
+    }
+
+    /// A request for a way around a forgotten password, whoever it is about.
+    pub async fn at_reset(&self, ip: Option<IpAddr>) -> Result<(), ApiError> {
+        let limit = self.limits.reset_ip;
+        let counter = ip.and_then(|ip| Counter::of_network("reset-ip", network(ip), limit));
+        self.request(counter).await?.map_or(Ok(()), |pause| Err(ApiError::RateLimited(pause)))
+    }
+
+    /// A registration, whoever it is of.
+    pub async fn at_registration(&self, ip: Option<IpAddr>) -> Result<(), ApiError> {
+        let limit = self.limits.register_ip;
+        let counter = ip.and_then(|ip| Counter::of_network("register-ip", network(ip), limit));
+        self.request(counter).await?.map_or(Ok(()), |pause| Err(ApiError::RateLimited(pause)))
+    }
+
+    /// Counts a request, which has no outcome; or says how long there may be none.
+    async fn request(&self, counter: Option<Counter>) -> Result<Option<Duration>, ApiError> {
+        let Some(counter) = counter else { return Ok(None) };
+        let now = self.clock.now();
+        if let Some(counted) = counter.count(&self.pool, now).await? {
+            counted.close(&self.pool).await?;
+            return Ok(None);
+        }
+        Ok(match counter.state(&self.pool, now).await? {
+            State::Full(pause) | State::Locked(pause) => Some(pause),
+            State::Busy | State::Room => Some(Duration::ZERO),
+        })
     }
 
     /// Forgets what nobody needs: windows that have ended, and failures in a row that were long ago. Accounts that are

@@ -1,15 +1,23 @@
 //! Accounts and sessions.
 
+mod afterwards;
+pub mod change_email;
 pub mod change_password;
 pub mod change_profile;
+pub mod confirm_email;
 pub mod cookie;
+pub mod forgot_password;
 pub mod login;
 pub mod logout;
 pub mod me;
 pub mod refresh;
+pub mod register;
+pub mod resend_verification;
+pub mod reset_password;
 pub mod setup;
 pub mod signed_in;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
 pub mod user;
+pub mod verify_email;

@@ -97,6 +97,7 @@ impl SetUp {
             temporary_until: None,
             setup_token: Some(setup_token),
             quota_limit: app.config.vault.default_quota,
+            unverified: false,
         })
     }
 }
