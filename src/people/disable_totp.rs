@@ -40,10 +40,12 @@ async fn write(pool: PgPool, append: Value, person: UserId) -> Result<Option<i64
              DELETE FROM backup_codes WHERE user_id = $2 RETURNING 1
          ), ended AS (
              DELETE FROM sessions WHERE user_id = $2 RETURNING 1
+         ), forgotten AS (
+             DELETE FROM attempts WHERE scope = 'code-account' AND subject = uuid_send($2) RETURNING 1
          )
          SELECT append_or_fail($1)
          FROM changed, (SELECT count(*) FROM factor) f, (SELECT count(*) FROM codes) c, (SELECT count(*) FROM ended) e,
-              forget_attempts($2) g",
+              (SELECT count(*) FROM forgotten) g",
         append,
         person.0
     );

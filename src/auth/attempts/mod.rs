@@ -34,6 +34,11 @@ const PAUSE: std::ops::Range<u64> = 50..200;
 /// An account's failures in a row are remembered for this long after the last.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
 
+const PASSWORD_LOCKED: &str = "Too many failed attempts in a row. Reset the password, by the link that \"forgot password\" \
+                               sends or by an administrator; then sign in with the new one.";
+const CODES_LOCKED: &str =
+    "Too many wrong codes in a row. Only an administrator can help: by taking the second factor off.";
+
 /// Counts attempts.
 pub struct Attempts {
     pool: PgPool,
@@ -67,14 +72,14 @@ impl Attempts {
         {
             account = account.map(Counter::of_acquaintance);
         }
-        let attempt = self.take(network.into_iter().chain(account).collect()).await?;
+        let attempt = self.take(network.into_iter().chain(account).collect(), PASSWORD_LOCKED).await?;
         Ok(Attempt { place, ..attempt })
     }
 
     /// At the second factor of `user`, whichever kind of code it is.
     pub async fn at_code(&self, user: UserId) -> Result<Attempt<'_>, ApiError> {
         let account = Counter::of_account("code-account", user.0.as_bytes(), self.limits.code_account);
-        self.take(account.into_iter().collect()).await
+        self.take(account.into_iter().collect(), CODES_LOCKED).await
     }
 
     /// A mail of one kind to the address with this claim, asked for by somebody who may be anybody. False: enough went there.
@@ -126,13 +131,13 @@ impl Attempts {
     }
 
     /// Counts an attempt everywhere or nowhere. Nothing is held while it waits, so nobody waits for those who do.
-    async fn take(&self, counters: Vec<Counter>) -> Result<Attempt<'_>, ApiError> {
+    async fn take(&self, counters: Vec<Counter>, locked: &'static str) -> Result<Attempt<'_>, ApiError> {
         let patience = Instant::now() + PATIENCE;
         let mut place = None;
         loop {
             match self.try_take(&counters).await? {
                 Ok(attempt) => return Ok(attempt),
-                Err(State::Locked(pause)) => return Err(ApiError::LockedOut(pause)),
+                Err(State::Locked(pause)) => return Err(ApiError::LockedOut(locked, pause)),
                 Err(State::Full(pause)) => return Err(ApiError::RateLimited(pause)),
                 Err(State::Busy | State::Room) => {}
             }
