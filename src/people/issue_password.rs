@@ -8,9 +8,10 @@ use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::{TEMPORARY_TIME, record_ended_sessions};
+use super::TEMPORARY_TIME;
 use crate::app::App;
 use crate::auth::password::Password;
+use crate::auth::session::record_ended;
 use crate::error::ApiError;
 
 /// Answers the new password of the context's owner, to be shown once. Whatever the old one had opened ends, and its
@@ -34,7 +35,7 @@ async fn decide(unit: &mut Unit, person: UserId, pool: PgPool) -> Result<(), Api
     let mut user = unit.load::<User>(person.0).await?;
     unit.handle(&mut user, UserCommand::IssueTemporaryPassword).await?;
     unit.answer(Value::Null);
-    record_ended_sessions(unit, &pool, person, RevocationReason::PasswordReset).await
+    record_ended(unit, &pool, person, None, RevocationReason::PasswordReset).await
 }
 
 async fn write(

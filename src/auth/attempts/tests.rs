@@ -205,20 +205,20 @@ async fn codes_are_counted_of_the_person(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let (attempts, user) = (&vault.app.attempts, vault.user().await.id);
     for _ in 0..5 {
-        attempts.at_code(user).await.unwrap().failed().await.unwrap();
+        attempts.at_code(user, None).await.unwrap().failed().await.unwrap();
     }
-    assert!(matches!(attempts.at_code(user).await, Err(ApiError::RateLimited(_))));
-    attempts.at_code(UserId(Uuid::from_u128(1))).await.unwrap().succeeded().await.unwrap();
+    assert!(matches!(attempts.at_code(user, None).await, Err(ApiError::RateLimited(_))));
+    attempts.at_code(UserId(Uuid::from_u128(1)), None).await.unwrap().succeeded().await.unwrap();
     sqlx::query("SELECT forget_attempts($1)").bind(user.0).execute(&pool).await.unwrap();
-    assert!(attempts.at_code(user).await.is_err(), "a reset of the password gives no guesses at codes");
+    assert!(attempts.at_code(user, None).await.is_err(), "a reset of the password gives no guesses at codes");
     for number in 0..95 {
         if number % 5 == 0 {
             vault.advance(TimeDelta::minutes(16));
         }
-        attempts.at_code(user).await.unwrap().failed().await.unwrap();
+        attempts.at_code(user, None).await.unwrap().failed().await.unwrap();
     }
     vault.advance(TimeDelta::minutes(16));
-    let Err(ApiError::LockedOut(detail, _)) = attempts.at_code(user).await else {
+    let Err(ApiError::LockedOut(detail, _)) = attempts.at_code(user, None).await else {
         panic!("a hundred and first")
     };
     assert!(detail.contains("administrator"), "{detail}");
