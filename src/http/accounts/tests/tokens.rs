@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+use crate::auth::api_token;
 use crate::fixture::contract::DOCUMENT;
 use crate::fixture::{Answer, Person, Vault, eventually};
 
@@ -277,4 +278,17 @@ async fn its_last_use_is_known_to_the_minute(pool: PgPool) {
     assert_eq!(me(&ana, &token).await, StatusCode::OK);
     vault.app.afterwards.wait().await;
     assert!(last_used().await > first);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_expired_token_is_forgotten_after_a_month(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let ana = vault.user().await;
+    create(&vault, &ana, &["read"]).await;
+    let sweep = async || api_token::sweep(&pool, vault.app.clock().now()).await.unwrap();
+    vault.advance(TimeDelta::days(30));
+    assert_eq!(sweep().await, 0);
+    vault.advance(TimeDelta::hours(2));
+    assert_eq!(sweep().await, 1);
+    assert_eq!(ana.get("/me/tokens").await.body["items"], json!([]));
 }
