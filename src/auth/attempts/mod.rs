@@ -4,6 +4,7 @@
 //! each other's outcome.
 
 mod counter;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use crate::config::Limits;
 use crate::error::ApiError;
 use crate::mail::Kind;
 use counter::{CONSECUTIVE, Counted, Counter, State};
+use place::Place;
 
 /// How long an attempt waits while only attempts with an open outcome are in its way.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +47,7 @@ pub struct Attempts {
 pub struct Attempt<'a> {
     attempts: &'a Attempts,
     counted: Vec<Counted>,
+    place: Option<Place>,
 }
 
 impl Attempts {
@@ -52,12 +55,20 @@ impl Attempts {
         Self { pool, clock, limits, waiting: Semaphore::const_new(WAITING) }
     }
 
-    /// At the password of the account with this claim, whether it exists or not.
+    /// At the password of the account with this claim, whether it exists or not. From where somebody has signed in to it
+    /// lately its failures in a row lock nobody out: a stranger cannot keep the owner away (ASVS 5.0 V6.1.1).
     pub async fn at_password(&self, email_hash: &[u8], ip: Option<IpAddr>) -> Result<Attempt<'_>, ApiError> {
+        let place = ip.map(|ip| Place::of(email_hash, ip));
         let network =
             ip.map(network).and_then(|ip| Counter::of_network("password-ip", ip, self.limits.password_ip));
-        let account = Counter::of_account("password-account", email_hash, self.limits.password_account);
-        self.take(network.into_iter().chain(account).collect()).await
+        let mut account = Counter::of_account("password-account", email_hash, self.limits.password_account);
+        if let Some(place) = &place
+            && place.is_known(&self.pool, self.clock.now()).await?
+        {
+            account = account.map(Counter::of_acquaintance);
+        }
+        let attempt = self.take(network.into_iter().chain(account).collect()).await?;
+        Ok(Attempt { place, ..attempt })
     }
 
     /// At the second factor of `user`, whichever kind of code it is.
@@ -135,7 +146,7 @@ impl Attempts {
 
     /// What is in the way is told if there is something.
     async fn try_take(&self, counters: &[Counter]) -> Result<Result<Attempt<'_>, State>, ApiError> {
-        let mut attempt = Attempt { attempts: self, counted: Vec::new() };
+        let mut attempt = Attempt { attempts: self, counted: Vec::new(), place: None };
         for counter in counters {
             if let Some(counted) = counter.count(&self.pool, self.clock.now()).await? {
                 attempt.counted.push(counted);
@@ -173,6 +184,9 @@ impl Attempt<'_> {
             } else {
                 counted.give_back(&self.attempts.pool).await?;
             }
+        }
+        if let Some(place) = &self.place {
+            place.remember(&self.attempts.pool, self.attempts.clock.now()).await?;
         }
         Ok(())
     }

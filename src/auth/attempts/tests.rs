@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Attempts;
+use super::place::Place;
 use crate::config::{Limit, Limits};
 use crate::error::ApiError;
 use crate::fixture::Vault;
@@ -247,4 +248,37 @@ async fn old_rows_are_swept(pool: PgPool) {
     vault.advance(TimeDelta::days(30));
     assert_eq!(sweep().await, 1);
     assert_eq!(rows(&pool).await, 0);
+}
+
+/// A03: whoever fails from elsewhere a hundred times keeps strangers out, and not the owner where they are at home.
+#[sqlx::test(migrations = "./migrations")]
+async fn nobody_is_locked_out_from_where_they_have_signed_in(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let (attempts, home, away) = (&vault.app.attempts, ip("2001:db8:0:1::7"), ip("198.51.100.1"));
+    attempts.at_password(ACCOUNT, home).await.unwrap().succeeded().await.unwrap();
+    for number in 0..100 {
+        if number % 5 == 0 {
+            vault.advance(TimeDelta::minutes(16));
+        }
+        fails(attempts, ACCOUNT, None).await.unwrap();
+    }
+    vault.advance(TimeDelta::minutes(16));
+    assert!(matches!(fails(attempts, ACCOUNT, away).await, Err(ApiError::LockedOut(_))));
+    assert!(matches!(fails(attempts, ACCOUNT, None).await, Err(ApiError::LockedOut(_))));
+    for _ in 0..5 {
+        fails(attempts, ACCOUNT, home).await.unwrap();
+    }
+    assert!(is_limited(&fails(attempts, ACCOUNT, home).await), "a window is one at home, too");
+    vault.advance(TimeDelta::minutes(16));
+    attempts.at_password(ACCOUNT, ip("2001:db8:0:1::8")).await.unwrap().succeeded().await.unwrap();
+    fails(attempts, ACCOUNT, away).await.unwrap();
+    let another = b"the claim of another address";
+    for _ in 0..5 {
+        fails(attempts, another, home).await.unwrap();
+    }
+    assert!(is_limited(&fails(attempts, another, home).await), "a place is known to one account");
+    vault.advance(TimeDelta::days(91));
+    Attempts::sweep(&pool, vault.app.clock().now()).await.unwrap();
+    assert!(!Place::of(ACCOUNT, home.unwrap()).is_known(&pool, vault.app.clock().now()).await.unwrap());
+    assert!(rows(&pool).await <= 2, "what is not known any more is forgotten");
 }
