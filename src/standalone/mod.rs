@@ -70,7 +70,8 @@ pub async fn run(
     };
     let mut postgres = prepared?;
     let mut nats = Nats::prepare(&data, nats_server, &mut settings)?;
-    let served = serve(&data, &mut postgres, &mut nats, settings, environment, sockets, shutdown).await;
+    let served =
+        Box::pin(serve(&data, &mut postgres, &mut nats, settings, environment, sockets, shutdown)).await;
     nats.stop().await;
     postgres.stop().await;
     served
