@@ -70,11 +70,12 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_by_age ON attempts (window_ends);
 
--- Whoever has shown by a link, or to an administrator, that an account is theirs begins anew.
+-- Whoever has shown by a link that an account is theirs begins anew with its password. Not with its codes: a mailbox that was
+-- taken over must not give guesses at the second factor.
 CREATE FUNCTION forget_attempts(account uuid) RETURNS bigint LANGUAGE sql AS $$
     WITH forgotten AS (
-        DELETE FROM attempts WHERE (scope = 'code-account' AND subject = uuid_send(account))
-            OR (scope = 'password-account' AND subject IN (SELECT email_hash FROM email_claims WHERE user_id = account))
+        DELETE FROM attempts WHERE scope = 'password-account'
+            AND subject IN (SELECT email_hash FROM email_claims WHERE user_id = account)
         RETURNING 1
     )
     SELECT count(*) FROM forgotten

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use aggregates::access::RevocationReason;
-use aggregates::{AccessEvent, SessionId, User, UserCommand, UserId};
+use aggregates::{SessionId, User, UserCommand, UserId};
 use event_store::{Context, ExecuteError, Executed, Unit};
 use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
 use super::password_hash::PasswordHash;
+use super::session::record_ended;
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -46,16 +47,7 @@ async fn decide(unit: &mut Unit, change: Arc<Change>, pool: PgPool) -> Result<()
     let mut user = unit.load::<User>(change.user_id.0).await?;
     unit.handle(&mut user, UserCommand::ChangePassword).await?;
     unit.answer(Value::Null);
-    let others = sqlx::query_scalar!(
-        "SELECT session_id FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2",
-        change.user_id.0,
-        change.kept.map(|session| session.0)
-    );
-    for session_id in others.fetch_all(&pool).await?.into_iter().map(SessionId) {
-        let reason = RevocationReason::PasswordChanged;
-        unit.record(change.user_id, &AccessEvent::SessionRevoked { session_id, reason })?;
-    }
-    Ok(())
+    record_ended(unit, &pool, change.user_id, change.kept, RevocationReason::PasswordChanged).await
 }
 
 /// The kept session moves on to the account's new version; a session that a login starts meanwhile does not.

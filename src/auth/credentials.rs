@@ -20,6 +20,8 @@ pub struct Credentials {
     pub is_active: bool,
     /// Whoever registered by themselves has to verify their address before they sign in.
     pub unverified: bool,
+    /// A second factor is on: the password opens nothing by itself.
+    pub has_second_factor: bool,
     /// The claim of the account's address: what attempts at its password are counted by.
     pub email_hash: Vec<u8>,
 }
@@ -32,6 +34,7 @@ struct Row {
     temporary_until: Option<DateTime<Utc>>,
     is_active: bool,
     unverified: bool,
+    has_second_factor: bool,
     email_hash: Vec<u8>,
 }
 
@@ -40,9 +43,10 @@ impl Credentials {
     pub async fn of_email(pool: &PgPool, email_hash: &[u8]) -> Result<Option<Self>, ApiError> {
         let row = sqlx::query_as!(
             Row,
-            "SELECT c.user_id, c.password_hash, c.role, c.session_version, c.temporary_until, c.is_active, c.unverified,
-                    e.email_hash
-             FROM email_claims e JOIN credentials c USING (user_id) WHERE e.email_hash = $1",
+            r#"SELECT c.user_id, c.password_hash, c.role, c.session_version, c.temporary_until, c.is_active, c.unverified,
+                   EXISTS (SELECT FROM second_factors f WHERE f.user_id = c.user_id AND f.is_on) AS "has_second_factor!",
+                   e.email_hash
+               FROM email_claims e JOIN credentials c USING (user_id) WHERE e.email_hash = $1"#,
             email_hash
         );
         row.fetch_optional(pool).await?.map(Self::read).transpose()
@@ -51,9 +55,10 @@ impl Credentials {
     pub async fn of_user(pool: &PgPool, user_id: UserId) -> Result<Option<Self>, ApiError> {
         let row = sqlx::query_as!(
             Row,
-            "SELECT c.user_id, c.password_hash, c.role, c.session_version, c.temporary_until, c.is_active, c.unverified,
-                    e.email_hash
-             FROM credentials c JOIN email_claims e USING (user_id) WHERE c.user_id = $1",
+            r#"SELECT c.user_id, c.password_hash, c.role, c.session_version, c.temporary_until, c.is_active, c.unverified,
+                   EXISTS (SELECT FROM second_factors f WHERE f.user_id = c.user_id AND f.is_on) AS "has_second_factor!",
+                   e.email_hash
+               FROM credentials c JOIN email_claims e USING (user_id) WHERE c.user_id = $1"#,
             user_id.0
         );
         row.fetch_optional(pool).await?.map(Self::read).transpose()
@@ -69,6 +74,7 @@ impl Credentials {
             temporary_until,
             is_active: row.is_active,
             unverified: row.unverified,
+            has_second_factor: row.has_second_factor,
             email_hash: row.email_hash,
         })
     }

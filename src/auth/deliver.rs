@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use super::link::{self, Links, Purpose};
 use super::password_hash::PasswordHash;
-use super::session::record;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::mail::Kind;
@@ -65,11 +64,11 @@ pub async fn deliver(
     asked: AccessEvent,
     delivery: Delivery,
 ) -> Result<Executed<()>, ExecuteError<ApiError>> {
-    let (user_id, at, asked) = (delivery.user_id, context.metadata.occurred_at, [asked]);
+    let (user_id, at, asked) = (delivery.user_id, context.metadata.occurred_at, asked);
     let (pool, links, delivery) = (app.store.pool().clone(), app.links.clone(), Arc::new(delivery));
     let delivered = app.store.execute_with(
         context,
-        move |unit| std::future::ready(record(unit, user_id, &asked)).boxed(),
+        move |unit| std::future::ready(unit.record(user_id, &asked).map_err(ApiError::from)).boxed(),
         move |append| write(pool.clone(), links.clone(), delivery.clone(), at, append).boxed(),
     );
     match delivered.await {

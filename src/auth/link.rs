@@ -5,9 +5,10 @@
 use aggregates::{User, UserId};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use event_store::{ExecuteError, UnitError};
 use sha2::{Digest, Sha256};
+use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
@@ -93,6 +94,12 @@ pub async fn owner(app: &App, token_hash: &[u8], purpose: Purpose) -> Result<Use
         app.clock().now()
     );
     owner.fetch_optional(app.store.pool()).await?.map(UserId).ok_or(ApiError::InvalidToken)
+}
+
+/// Forgets the links that have expired.
+pub async fn sweep(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, sqlx::Error> {
+    let swept = sqlx::query!("DELETE FROM link_tokens WHERE expires_at <= $1", now);
+    Ok(swept.execute(pool).await?.rows_affected())
 }
 
 /// Whether the link of the mail about this event is still good. If not, nobody needs the mail.

@@ -1,22 +1,30 @@
 //! Who somebody is, and that it is them: passwords, sessions and the tokens that stand for them. The secrets live in
 //! tables of their own; events tell that something happened to them, never what they are.
 
+pub mod activate_totp;
 pub mod api_token;
 pub mod attempts;
+pub mod backup_code;
 pub mod change_email;
 pub mod change_password;
 pub mod credentials;
 pub mod deliver;
+pub mod disable_totp;
 pub mod email;
+pub mod enroll_totp;
+mod failures;
 pub mod link;
 pub mod password;
 pub mod password_hash;
 pub mod password_policy;
+pub mod reauthenticate;
 pub mod refresh;
 pub mod refresh_token;
 pub mod register;
 pub mod rehash;
+pub mod replace_backup_codes;
 pub mod reset;
+pub mod second_factor;
 pub mod secret;
 pub mod session;
 pub mod session_checks;
@@ -24,8 +32,10 @@ pub mod setup;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod totp;
 pub mod verify;
 
+pub(crate) use failures::record_failure;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 

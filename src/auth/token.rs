@@ -1,5 +1,5 @@
-//! Signed tokens (RFC 9068, EdDSA): the access token of a session, and the token that opens nothing but the change of a
-//! temporary password. A token is taken only if its header is, member for member, the one that we write: no other
+//! Signed tokens (RFC 9068, EdDSA): the access token of a session, the token that opens nothing but the change of a
+//! temporary password, and the one that opens nothing but the second step of a login (attack A09). A token is taken only if its header is, member for member, the one that we write: no other
 //! algorithm, no key that it brings along (attacks A07, A08).
 
 use aggregates::{SessionId, UserId};
@@ -18,6 +18,7 @@ use super::Key;
 /// How long an access token is good.
 pub const ACCESS_TIME: TimeDelta = TimeDelta::minutes(5);
 const CHANGE_TIME: TimeDelta = TimeDelta::minutes(10);
+const MFA_TIME: TimeDelta = TimeDelta::minutes(5);
 /// By how much the clocks of two nodes may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 /// An Ed25519 private key in PKCS #8 (RFC 8410) is this and the seed.
@@ -31,7 +32,7 @@ pub struct Tokens {
     issuer: String,
 }
 
-/// What a token says. `S` is the session of an access token, and nothing for the other kind.
+/// What a token says. `S` is the session of an access token, and nothing for the other kinds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claims<S> {
     iss: String,
@@ -47,7 +48,7 @@ pub struct Claims<S> {
     jti: Uuid,
 }
 
-/// Tells the two kinds of token apart: the `typ` of the header and the audience.
+/// Tells the kinds of token apart: the `typ` of the header and the audience.
 #[derive(Clone, Copy)]
 struct Kind {
     typ: &'static str,
@@ -58,6 +59,7 @@ struct Kind {
 const ACCESS: Kind = Kind { typ: "at+jwt", audience: "docuvault", time: ACCESS_TIME };
 const CHANGE: Kind =
     Kind { typ: "password-change+jwt", audience: "docuvault/password-change", time: CHANGE_TIME };
+const MFA: Kind = Kind { typ: "mfa+jwt", audience: "docuvault/mfa", time: MFA_TIME };
 
 impl Tokens {
     /// `seed` is an Ed25519 seed.
@@ -102,6 +104,21 @@ impl Tokens {
 
     pub fn verify_password_change(&self, token: &str, now: DateTime<Utc>) -> Option<Claims<()>> {
         self.verify(CHANGE, token, now)
+    }
+
+    /// A token that says that `user` knows their password, and lets them show their second factor while their session
+    /// version is still this one.
+    pub fn mfa(
+        &self,
+        user: UserId,
+        version: i32,
+        clock: &Clock,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        self.sign(MFA, user, (), version, clock)
+    }
+
+    pub fn verify_mfa(&self, token: &str, now: DateTime<Utc>) -> Option<Claims<()>> {
+        self.verify(MFA, token, now)
     }
 
     fn header(&self, kind: Kind) -> Header {

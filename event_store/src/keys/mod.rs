@@ -4,6 +4,7 @@
 //! person's wrapped key makes that person's data unreadable everywhere, backups of the log included.
 
 mod master;
+mod seed;
 mod wrap;
 
 use std::num::NonZeroUsize;
@@ -39,17 +40,23 @@ pub enum InstallationKey {
     Link,
 }
 
-/// A person's keys for personal data in events and for snapshots, derived from the person's random key.
+/// A person's keys for personal data in events, for snapshots and for the seed of the second factor, derived from the person's random key.
 #[derive(Clone)]
 pub(crate) struct UserKey {
     pub(crate) key_id: Uuid,
     pub(crate) pii: Zeroizing<[u8; 32]>,
     pub(crate) snapshot: Zeroizing<[u8; 32]>,
+    totp: Zeroizing<[u8; 32]>,
 }
 
 impl UserKey {
     fn derive(key_id: Uuid, random: &[u8; 32]) -> Result<Self, SealError> {
-        Ok(Self { key_id, pii: wrap::derive_pii(random)?, snapshot: wrap::derive_snapshot(random)? })
+        Ok(Self {
+            key_id,
+            pii: wrap::derive_pii(random)?,
+            snapshot: wrap::derive_snapshot(random)?,
+            totp: wrap::derive_totp(random)?,
+        })
     }
 }
 

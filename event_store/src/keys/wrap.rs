@@ -26,6 +26,11 @@ pub(super) fn derive_snapshot(user_key: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>
     derive(user_key, &[], "docuvault/v1/user/snapshot")
 }
 
+/// The key that seals the seed of a person's second factor.
+pub(super) fn derive_totp(user_key: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, SealError> {
+    derive(user_key, &[], "docuvault/v1/user/totp")
+}
+
 pub(super) fn user_key_aad(user: UserId, key_id: Uuid) -> Vec<u8> {
     seal::aad("user-key", "user_keys.wrapped", user.0, user.0, key_id)
 }

@@ -34,6 +34,11 @@ const PAUSE: std::ops::Range<u64> = 50..200;
 /// An account's failures in a row are remembered for this long after the last.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
 
+const PASSWORD_LOCKED: &str = "Too many failed attempts in a row. Reset the password, by the link that \"forgot password\" \
+                               sends or by an administrator; then sign in with the new one.";
+const CODES_LOCKED: &str =
+    "Too many wrong codes in a row. Only an administrator can help: by taking the second factor off.";
+
 /// Counts attempts.
 pub struct Attempts {
     pool: PgPool,
@@ -61,20 +66,31 @@ impl Attempts {
         let place = ip.map(|ip| Place::of(email_hash, ip));
         let network =
             ip.map(network).and_then(|ip| Counter::of_network("password-ip", ip, self.limits.password_ip));
-        let mut account = Counter::of_account("password-account", email_hash, self.limits.password_account);
-        if let Some(place) = &place
-            && place.is_known(&self.pool, self.clock.now()).await?
-        {
-            account = account.map(Counter::of_acquaintance);
-        }
-        let attempt = self.take(network.into_iter().chain(account).collect()).await?;
+        let account = Counter::of_account("password-account", email_hash, self.limits.password_account);
+        let account = self.acquainted(account, place.as_ref()).await?;
+        let attempt = self.take(network.into_iter().chain(account).collect(), PASSWORD_LOCKED).await?;
         Ok(Attempt { place, ..attempt })
     }
 
     /// At the second factor of `user`, whichever kind of code it is.
-    pub async fn at_code(&self, user: UserId) -> Result<Attempt<'_>, ApiError> {
+    pub async fn at_code(&self, user: UserId, ip: Option<IpAddr>) -> Result<Attempt<'_>, ApiError> {
+        let place = ip.map(|ip| Place::of(user.0.as_bytes(), ip));
         let account = Counter::of_account("code-account", user.0.as_bytes(), self.limits.code_account);
-        self.take(account.into_iter().collect()).await
+        let account = self.acquainted(account, place.as_ref()).await?;
+        let attempt = self.take(account.into_iter().collect(), CODES_LOCKED).await?;
+        Ok(Attempt { place, ..attempt })
+    }
+
+    async fn acquainted(
+        &self,
+        account: Option<Counter>,
+        place: Option<&Place>,
+    ) -> Result<Option<Counter>, ApiError> {
+        let is_known = match place {
+            Some(place) => place.is_known(&self.pool, self.clock.now()).await?,
+            None => false,
+        };
+        Ok(if is_known { account.map(Counter::of_acquaintance) } else { account })
     }
 
     /// A mail of one kind to the address with this claim, asked for by somebody who may be anybody. False: enough went there.
@@ -126,13 +142,13 @@ impl Attempts {
     }
 
     /// Counts an attempt everywhere or nowhere. Nothing is held while it waits, so nobody waits for those who do.
-    async fn take(&self, counters: Vec<Counter>) -> Result<Attempt<'_>, ApiError> {
+    async fn take(&self, counters: Vec<Counter>, locked: &'static str) -> Result<Attempt<'_>, ApiError> {
         let patience = Instant::now() + PATIENCE;
         let mut place = None;
         loop {
             match self.try_take(&counters).await? {
                 Ok(attempt) => return Ok(attempt),
-                Err(State::Locked(pause)) => return Err(ApiError::LockedOut(pause)),
+                Err(State::Locked(pause)) => return Err(ApiError::LockedOut(locked, pause)),
                 Err(State::Full(pause)) => return Err(ApiError::RateLimited(pause)),
                 Err(State::Busy | State::Room) => {}
             }

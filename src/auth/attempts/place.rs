@@ -1,5 +1,5 @@
-//! From where somebody has signed in to an account (NIST SP 800-63B-4 §3.2.2 names this among what keeps attackers from
-//! locking people out). A row is a hash of account and network, so the table tells nobody where anybody is.
+//! From where somebody has shown the right secret of an account lately: NIST SP 800-63B-4 §3.2.2 names this among what
+//! keeps attackers from locking people out. A row is a hash of account and network; the table tells nobody where anybody is.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use sqlx::PgPool;
 
 use super::network;
 
-const SCOPE: &str = "password-place";
+const SCOPE: &str = "known-place";
 /// How long a place is known after the last login there.
 const KNOWN_FOR: TimeDelta = TimeDelta::days(90);
 /// A row is not written again before this time.

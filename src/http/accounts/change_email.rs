@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::change_email;
-use crate::auth::credentials::Credentials;
 use crate::auth::email::Email;
+use crate::auth::reauthenticate::by_password;
 use crate::auth::secret::Secret;
 use crate::error::ApiError;
 use crate::http::done::Done;
@@ -51,7 +51,8 @@ async fn carry_out(
     let permitted = async {
         let email = Email::parse(&asked.email);
         let email = email.map_err(|error| ApiError::field("email", "invalid", error.to_string()))?;
-        let credentials = reauthenticate(app, session, asked.password).await?;
+        let credentials =
+            by_password(app, session.context(app.clock()), session.client.ip, asked.password).await?;
         let email_hash = app.emails.hash(email.as_str());
         if email_hash == credentials.email_hash {
             return Err(ApiError::field("email", "invalid", "This is the address of the account already."));
@@ -64,18 +65,4 @@ async fn carry_out(
     }
     let context = Context { idempotency, ..session.context(app.clock()) };
     change_email::request(app, context, email).await
-}
-
-/// Whoever found an open browser does not know the password (attack A22).
-async fn reauthenticate(app: &App, session: &Session, password: Secret) -> Result<Credentials, ApiError> {
-    let credentials = Credentials::of_user(app.store.pool(), session.user_id).await?;
-    let credentials = credentials.ok_or(ApiError::Unauthenticated)?;
-    let attempt = app.attempts.at_password(&credentials.email_hash, session.client.ip).await?;
-    if app.passwords.verify(password.0, Some(&credentials.password)).await? {
-        attempt.succeeded().await?;
-        Ok(credentials)
-    } else {
-        attempt.failed().await?;
-        Err(ApiError::Unauthenticated)
-    }
 }

@@ -11,6 +11,7 @@ use crate::auth::change_password::{self, Change};
 use crate::auth::credentials::Credentials;
 use crate::auth::password::Password;
 use crate::auth::password_policy;
+use crate::auth::reauthenticate::by_password;
 use crate::auth::secret::Secret;
 use crate::auth::token::Claims;
 use crate::error::ApiError;
@@ -34,7 +35,7 @@ pub struct ChangePassword {
 
 /// Changes the password. Every other session ends.
 #[utoipa::path(post, path = "/auth/password/change", tag = "accounts", params(IdempotencyKey), request_body = ChangePassword,
-    responses((status = 204), (status = 401)))]
+    responses((status = 204), (status = 401), (status = 429)))]
 pub async fn change_password(
     State(app): State<Arc<App>>,
     client: Client,
@@ -56,7 +57,7 @@ pub async fn change_password(
     let key = key.of_actor(user_id.0, &body.raw, &app);
     let changed = once(&app, key, |idempotency| async {
         let context = Context { idempotency, ..client.context(user_id, app.clock()) };
-        let change = permission.grant(&app, new_password).await.map_err(ExecuteError::Refused)?;
+        let change = permission.grant(&app, &client, new_password).await.map_err(ExecuteError::Refused)?;
         change_password::change_password(&app, context, change).await
     });
     Ok(Done::no_content(changed.await?.position))
@@ -76,11 +77,12 @@ impl Permission {
         }
     }
 
-    async fn grant(self, app: &App, new: Secret) -> Result<Change, ApiError> {
+    async fn grant(self, app: &App, client: &Client, new: Secret) -> Result<Change, ApiError> {
         let (credentials, kept) = match self {
             Self::Token(claims) => (by_token(app, &claims).await?, None),
             Self::Password(caller, current) => {
-                (by_password(app, &caller, current).await?, Some(caller.session_id))
+                let context = caller.context(app.clock());
+                (by_password(app, context, client.ip, current).await?, Some(caller.session_id))
             }
         };
         permit(app, credentials, kept, new).await
@@ -91,13 +93,6 @@ impl Permission {
 async fn by_token(app: &App, claims: &Claims<()>) -> Result<Credentials, ApiError> {
     let credentials = Credentials::of_user(app.store.pool(), claims.sub).await?;
     credentials.filter(|known| known.session_version == claims.sv).ok_or(ApiError::Unauthenticated)
-}
-
-async fn by_password(app: &App, caller: &Session, current: Secret) -> Result<Credentials, ApiError> {
-    let credentials = Credentials::of_user(app.store.pool(), caller.user_id).await?;
-    let credentials = credentials.ok_or(ApiError::Unauthenticated)?;
-    let fits = app.passwords.verify(current.0, Some(&credentials.password)).await?;
-    if fits { Ok(credentials) } else { Err(ApiError::Unauthenticated) }
 }
 
 /// Checks the new password, which has to be another one.

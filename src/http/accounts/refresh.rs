@@ -23,8 +23,8 @@ pub async fn refresh(
     _: Body<Empty>,
 ) -> Result<Response, ApiError> {
     let token = token.ok_or(ApiError::Unauthenticated)?;
-    match refresh::refresh(&app, token).await? {
-        Refreshed::Live { session, successor } => signed_in(&app, session, successor).await,
+    match refresh::refresh(&app, token, client.user_agent.as_deref(), client.ip).await? {
+        Refreshed::Live { session, successor } => signed_in(&app, session, successor, None).await,
         Refreshed::Ended => Err(ApiError::Unauthenticated),
         Refreshed::Reused { user_id } => {
             let context = client.context(user_id, app.clock());

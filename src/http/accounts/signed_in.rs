@@ -22,6 +22,9 @@ pub struct SignedIn {
     /// Seconds.
     expires_in: i64,
     user: Account,
+    /// When one of them was used
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_codes_left: Option<u8>,
 }
 
 /// Writes the tokens of a session that goes on.
@@ -29,6 +32,7 @@ pub(super) async fn signed_in(
     app: &App,
     session: LiveSession,
     successor: RefreshToken,
+    backup_codes_left: Option<u8>,
 ) -> Result<Response, ApiError> {
     let Versioned(_, user) = user::find(app, session.user_id).await?;
     let token = app.tokens.access(session.user_id, session.session_id, session.version, app.clock());
@@ -37,6 +41,7 @@ pub(super) async fn signed_in(
         token_type: "Bearer",
         expires_in: ACCESS_TIME.num_seconds(),
         user,
+        backup_codes_left,
     };
     let seconds = idle_time(session.role).num_seconds();
     let cookie = cookie::set(app, &app.refresh_tokens.write(successor), seconds)?;
