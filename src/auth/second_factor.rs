@@ -137,12 +137,12 @@ pub async fn use_up(app: &App, context: Context, proof: Proof) -> Result<Option<
         Proof::BackupCode { selector, hash } => (selector, hash),
     };
     let reading = pool.clone();
-    let used = app.store.execute_with(
+    let done = app.store.execute_with(
         context,
         move |unit| record_use(unit, user, reading.clone()).boxed(),
         move |append| take_backup_code(pool.clone(), append, user, selector.clone(), hash.clone()).boxed(),
     );
-    Ok(Some(used.await?.value))
+    Ok(Some(done.await?.value))
 }
 
 async fn take_step(pool: &PgPool, user: UserId, step: i64) -> Result<bool, ExecuteError<ApiError>> {

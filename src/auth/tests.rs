@@ -68,6 +68,12 @@ fn our_own_tokens_are_taken_for_what_they_are() {
     assert!(tokens.verify_password_change(&token, clock.now()).is_none());
     let change = tokens.password_change(SUBJECT, 3, &clock).unwrap();
     assert!(tokens.verify_access(&change, clock.now()).is_none());
+    let mfa = tokens.mfa(SUBJECT, 3, &clock).unwrap();
+    assert!(tokens.verify_mfa(&mfa, clock.now() + TimeDelta::seconds(304)).is_some());
+    assert!(tokens.verify_mfa(&mfa, clock.now() + TimeDelta::seconds(306)).is_none());
+    assert!(tokens.verify_access(&mfa, clock.now()).is_none());
+    assert!(tokens.verify_password_change(&mfa, clock.now()).is_none());
+    assert!([token, change].iter().all(|other| tokens.verify_mfa(other, clock.now()).is_none()));
     assert!(is_taken(&signed(&header(), &self::claims())), "what the refusals below start from");
 }
 

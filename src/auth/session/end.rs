@@ -1,5 +1,7 @@
 //! Ends sessions: their tokens die with the row, on every instance at once.
 
+use std::future::ready;
+
 use aggregates::access::RevocationReason;
 use aggregates::{AccessEvent, SessionId, UserId};
 use event_store::{Context, ExecuteError, Executed, Unit};
@@ -35,7 +37,7 @@ pub async fn revoke(
     let (user_id, pool) = (context.owner_id, app.store.pool().clone());
     let revoked = app.store.execute_with(
         context,
-        move |unit| decide(unit, user_id, session_id, reason).boxed(),
+        move |unit| ready(decide(unit, user_id, session_id, reason)).boxed(),
         move |append| delete(pool.clone(), append, session_id, user_id).boxed(),
     );
     revoked.await.map_err(|error| match error {
@@ -44,7 +46,7 @@ pub async fn revoke(
     })
 }
 
-async fn decide(
+fn decide(
     unit: &mut Unit,
     user_id: UserId,
     session_id: SessionId,

@@ -8,7 +8,7 @@ use event_store::Context;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::sign_in::{ChangeRequired, sign_in};
+use super::sign_in::{NewPasswordNeeded, sign_in};
 use super::signed_in::SignedIn;
 use crate::app::App;
 use crate::auth::credentials::Credentials;
@@ -33,7 +33,7 @@ pub struct Login {
 pub enum LoginAnswer {
     SignedIn(SignedIn),
     MfaRequired(MfaRequired),
-    ChangeRequired(ChangeRequired),
+    NewPasswordNeeded(NewPasswordNeeded),
 }
 
 /// The account has a second factor: show it within five minutes.

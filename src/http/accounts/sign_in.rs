@@ -19,7 +19,7 @@ use crate::http::extract::Client;
 
 /// The password is a temporary one: it opens nothing but its own change, within ten minutes.
 #[derive(Serialize, ToSchema)]
-pub struct ChangeRequired {
+pub struct NewPasswordNeeded {
     password_change_required: bool,
     change_token: String,
     /// When one of them was used
@@ -71,6 +71,6 @@ fn change_required(
 ) -> Result<Response, ApiError> {
     let token = app.tokens.password_change(credentials.user_id, credentials.session_version, app.clock());
     let change_token = token.map_err(anyhow::Error::from)?;
-    let answer = ChangeRequired { password_change_required: true, change_token, backup_codes_left };
+    let answer = NewPasswordNeeded { password_change_required: true, change_token, backup_codes_left };
     Ok(Json(answer).into_response())
 }

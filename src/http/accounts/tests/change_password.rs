@@ -79,3 +79,21 @@ async fn it_needs_the_current_password_and_a_good_new_one(pool: PgPool) {
     );
     assert_eq!(ana.get("/me").await.status, StatusCode::OK);
 }
+
+/// A22, A05: asking for the password again gives nobody more attempts at it.
+#[sqlx::test(migrations = "./migrations")]
+async fn the_current_password_cannot_be_guessed_from_an_open_browser(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let mut ana = Browser::user(&vault, "ana@example.org").await;
+    let change = |current: &str| json!({ "current_password": current, "new_password": NEW });
+    for _ in 0..5 {
+        let wrong = ana.post("/auth/password/change", change("not the password")).await;
+        assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    }
+    let limited = ana.post("/auth/password/change", change(PASSWORD)).await;
+    assert_eq!(limited.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(limited.headers.contains_key("retry-after"));
+    let enroll = ana.post("/auth/totp/enroll", json!({ "password": PASSWORD })).await;
+    assert_eq!(enroll.status, StatusCode::TOO_MANY_REQUESTS, "one budget");
+    assert_eq!(ana.get("/me").await.status, StatusCode::OK, "the session goes on");
+}
