@@ -185,7 +185,7 @@ async fn wrong_fields_are_named(pool: PgPool) {
     let ana = vault.user().await;
     let good = wish(&vault, &["read"], TimeDelta::hours(1));
     let past = json!(vault.app.clock().now() - TimeDelta::seconds(1));
-    let late = json!(vault.app.clock().now() + TimeDelta::days(367));
+    let late = json!(vault.app.clock().now() + TimeDelta::days(3_654));
     for (field, value) in [
         ("name", json!("a\u{202e}b")),
         ("name", json!("")),
