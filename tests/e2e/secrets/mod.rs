@@ -162,12 +162,12 @@ async fn second_factor(intruder: &mut Intruder, canaries: &mut Canaries, access:
 
 /// RFC 4648 §6, without padding.
 fn decode_base32(text: &str) -> Vec<u8> {
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: String = text.chars().map(|c| format!("{:05b}", alphabet.find(c).unwrap())).collect();
-    bits.as_bytes()
-        .chunks_exact(8)
-        .map(|byte| u8::from_str_radix(str::from_utf8(byte).unwrap(), 2).unwrap())
-        .collect()
+    let digits = text
+        .bytes()
+        .map(|digit| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|one| *one == digit).unwrap());
+    let bits: Vec<u8> =
+        digits.flat_map(|digit| (0..5).rev().map(move |bit| u8::from(digit >> bit & 1 == 1))).collect();
+    bits.chunks_exact(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)).collect()
 }
 
 /// A temporary password, its change, and one that is refused.
