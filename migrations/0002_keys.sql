@@ -9,7 +9,7 @@ CREATE TABLE user_keys (
     created_at     timestamptz NOT NULL DEFAULT now()
 );
 
--- One per purpose and version: access-token, refresh, email-index, pepper.
+-- One per purpose and version: access-token, refresh, email-index, pepper, idempotency, link.
 CREATE TABLE installation_keys (
     purpose        text        NOT NULL,
     version        integer     NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE installation_keys (
 -- An e-mail address belongs to one account. Only its keyed hash is kept.
 CREATE TABLE email_claims (
     email_hash bytea PRIMARY KEY,
-    user_id    uuid  NOT NULL
+    user_id    uuid  NOT NULL UNIQUE
 );
 
 GRANT SELECT ON user_keys TO docuvault_log;

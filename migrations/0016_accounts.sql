@@ -22,15 +22,22 @@ CREATE TABLE backup_codes (
     PRIMARY KEY (user_id, selector)
 );
 
--- Links that went out by mail. One of each purpose is good for a person: the newest.
+-- Links that went out by mail. One to reset a password and one to confirm another address are good for a person, the newest;
+-- of those that verify an address the first that comes back.
 CREATE TABLE link_tokens (
-    token_hash bytea       PRIMARY KEY,
-    user_id    uuid        NOT NULL REFERENCES credentials ON DELETE CASCADE,
-    purpose    text        NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'confirm_email')),
-    created_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
-    UNIQUE (user_id, purpose)
+    token_hash      bytea       PRIMARY KEY,
+    user_id         uuid        NOT NULL REFERENCES credentials ON DELETE CASCADE,
+    purpose         text        NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'confirm_email')),
+    -- The account's when it was made: what ends every session ends what was asked for before, too.
+    session_version integer     NOT NULL,
+    created_at      timestamptz NOT NULL,
+    expires_at      timestamptz NOT NULL,
+    -- Of whoever registered once more before the address was verified: it becomes the account's with this link.
+    password_hash   text
 );
+CREATE UNIQUE INDEX one_link_of_a_purpose ON link_tokens (user_id, purpose) WHERE purpose <> 'verify_email';
+CREATE INDEX link_tokens_of_user ON link_tokens (user_id);
+CREATE INDEX link_tokens_by_age ON link_tokens (expires_at);
 
 -- What scripts sign in with. A token has 256 random bits: a plain hash tells nothing of it.
 CREATE TABLE api_tokens (
@@ -63,11 +70,12 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_by_age ON attempts (window_ends);
 
--- Whoever has shown by a link, or to an administrator, that an account is theirs begins anew.
+-- Whoever has shown by a link that an account is theirs begins anew with its password. Not with its codes: a mailbox that was
+-- taken over must not give guesses at the second factor.
 CREATE FUNCTION forget_attempts(account uuid) RETURNS bigint LANGUAGE sql AS $$
     WITH forgotten AS (
-        DELETE FROM attempts WHERE (scope = 'code-account' AND subject = uuid_send(account))
-            OR (scope = 'password-account' AND subject IN (SELECT email_hash FROM email_claims WHERE user_id = account))
+        DELETE FROM attempts WHERE scope = 'password-account'
+            AND subject IN (SELECT email_hash FROM email_claims WHERE user_id = account)
         RETURNING 1
     )
     SELECT count(*) FROM forgotten

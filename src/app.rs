@@ -13,9 +13,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::attempts::Attempts;
 use crate::auth::email::EmailIndex;
+use crate::auth::link::Links;
 use crate::auth::password::{Parameters, Passwords};
 use crate::auth::password_policy::PasswordPolicy;
 use crate::auth::refresh_token::RefreshTokens;
+use crate::auth::session_checks::SessionChecks;
 use crate::auth::token::Tokens;
 use crate::auth::{Key, keyed_hash};
 use crate::blobs::Blobs;
@@ -40,7 +42,9 @@ pub struct App {
     pub tokens: Tokens,
     pub refresh_tokens: RefreshTokens,
     pub emails: EmailIndex,
+    pub links: Links,
     pub attempts: Attempts,
+    pub session_checks: SessionChecks,
     /// What goes on after its request was answered, so that the answer tells nothing by its time.
     pub afterwards: TaskTracker,
     idempotency_key: Key,
@@ -76,6 +80,7 @@ impl App {
         let serving: Vec<_> =
             all.iter().filter(|one| one.serves_requests()).map(|projection| projection.name()).collect();
         let freshness = Freshness::start(pool.clone(), &names, stop);
+        let store = EventStore::new(pool.clone(), keyring.clone(), clock.clone());
         Ok(Arc::new(Self {
             blobs: Blobs::new(&config.s3, clock.clone()),
             audit_freshness: freshness.of(&[projections::audit_trail::NAME]),
@@ -86,9 +91,11 @@ impl App {
             refresh_tokens: RefreshTokens::new(key(InstallationKey::Refresh).await?),
             emails: EmailIndex::new(key(InstallationKey::EmailIndex).await?),
             attempts: Attempts::new(pool.clone(), clock.clone(), config.vault.limits),
+            links: Links::new(key(InstallationKey::Link).await?, &config.http.public_url),
             afterwards: TaskTracker::new(),
             idempotency_key: key(InstallationKey::Idempotency).await?,
-            store: EventStore::new(pool, keyring.clone(), clock.clone()),
+            session_checks: SessionChecks::new(store.clone()),
+            store,
             config,
         }))
     }

@@ -10,6 +10,7 @@ use projections::Subscriptions;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::auth::setup;
@@ -45,7 +46,7 @@ pub(crate) async fn run(
     }
     // The receiver is gone when nobody waits for readiness any more.
     let _ = ready.send(());
-    tasks.finish().await
+    tasks.finish(&app.afterwards).await
 }
 
 /// The tasks of this process, each with its name.
@@ -95,8 +96,9 @@ impl Tasks {
         }
     }
 
-    /// Waits for `stop`, or for the first role that ends before it; then for all of them.
-    async fn finish(mut self) -> anyhow::Result<()> {
+    /// Waits for `stop`, or for the first role that ends before it; then for all of them, and for what answers have left
+    /// to be done afterwards.
+    async fn finish(mut self, afterwards: &TaskTracker) -> anyhow::Result<()> {
         let first = self.stop.run_until_cancelled(self.tasks.join_next()).await.flatten();
         let outcome = match first {
             Some(ended) if !self.stop.is_cancelled() => Err(unasked(ended)),
@@ -112,6 +114,8 @@ impl Tasks {
             while let Some(ended) = self.tasks.join_next().await {
                 log_failure(ended);
             }
+            afterwards.close();
+            afterwards.wait().await;
         };
         tokio::time::timeout(STOP_TIME, all_end).await.context("not every role stopped in time")?;
         outcome

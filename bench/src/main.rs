@@ -77,7 +77,7 @@ struct Options {
     /// Events that a read model is built anew from.
     #[arg(long, default_value_t = 1_000_000)]
     rebuild: i64,
-    /// Refused logins timed with an account, and as many without.
+    /// Answers of each route timed with an account, and as many without.
     #[arg(long, default_value_t = 1_000)]
     samples: usize,
     /// Only cells whose name contains this: `append`, `load`, `hot`, `relay`, `catch-up`, `memory`, `rebuild`, `upload`, `accounts`, `api list`,

@@ -1,49 +1,109 @@
-//! A02: does the time of a refused login tell whether the address has an account? Two samples, drawn in random order
-//! from one vault, compared by the Mann-Whitney test: what is the probability of a difference like this by chance?
+//! A02: does the time of an answer tell whether an address has an account? Of each route that is asked about one, two samples
+//! drawn in random order from one vault, compared by the Mann-Whitney test: what is the probability of a difference like
+//! this by chance?
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use rand::RngExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::report::{Report, progress};
 use crate::vault::{EMAIL, Vault};
 
 /// Below it, the difference is taken for real.
 const SIGNIFICANCE: f64 = 0.01;
+/// Nobody is turned away for asking too often: the answers themselves are timed.
+const SETTINGS: [(&str, &str); 2] = [("DOCUVAULT_REGISTRATION", "open"), ("DOCUVAULT_LIMITS", "off")];
 
-/// Times `samples` logins with a wrong password for an account that exists, and as many for none.
+/// A route that is asked about an address.
+struct Route {
+    name: &'static str,
+    path: &'static str,
+    status: u16,
+    body: fn(&str) -> Value,
+}
+
+const ROUTES: [Route; 4] = [
+    Route {
+        name: "login",
+        path: "/auth/login",
+        status: 401,
+        body: |email| json!({ "email": email, "password": "not the password at all" }),
+    },
+    Route {
+        name: "register",
+        path: "/auth/register",
+        status: 202,
+        body: |email| json!({ "email": email, "password": "a-long-benchmark-passphrase" }),
+    },
+    Route {
+        name: "forgot",
+        path: "/auth/password/forgot",
+        status: 202,
+        body: |email| json!({ "email": email }),
+    },
+    Route {
+        name: "resend",
+        path: "/auth/verify-email/resend",
+        status: 202,
+        body: |email| json!({ "email": email }),
+    },
+];
+
+/// Times `samples` requests of each route about an account that exists, and as many about none.
 pub(crate) async fn run(binary: &Path, samples: usize, report: &mut Report) -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
-    let vault = Vault::standalone(binary, directory.path()).await?;
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    while known.len() < samples || unknown.len() < samples {
+    let vault = Vault::standalone(binary, directory.path(), &SETTINGS).await?;
+    // Waits to be verified: what another verification link is sent to.
+    let unverified = json!({ "email": "unverified@example.org", "password": "a-long-benchmark-passphrase" });
+    let registered =
+        vault.client.post(format!("{}/auth/register", vault.url)).json(&unverified).send().await?;
+    ensure!(registered.status() == 202, "register: {}", registered.text().await?);
+    for route in &ROUTES {
+        let known = if route.name == "resend" { "unverified@example.org" } else { EMAIL };
+        let (mut known, mut unknown) = sample(&vault, route, known, samples).await?;
+        let p = mann_whitney(&known, &unknown);
+        let verdict = if p > SIGNIFICANCE { "indistinguishable" } else { "TELLS ACCOUNTS APART" };
+        report.note(format!(
+            "{} timing (A02): median {:.2} ms with an account, {:.2} ms without; {samples} samples each, \
+             Mann-Whitney p = {p:.3}: {verdict}",
+            route.name,
+            median_ms(&mut known),
+            median_ms(&mut unknown)
+        ));
+    }
+    Ok(())
+}
+
+/// The times with the `known` address, and with addresses that nobody has; each is new, for one that registers has an account then.
+async fn sample(
+    vault: &Vault,
+    route: &Route,
+    known: &str,
+    samples: usize,
+) -> anyhow::Result<(Vec<Duration>, Vec<Duration>)> {
+    let (mut of_known, mut of_unknown) = (Vec::new(), Vec::new());
+    while of_known.len() < samples || of_unknown.len() < samples {
+        let asked = of_known.len() + of_unknown.len();
+        let unknown = format!("nobody-{}-{asked}@example.org", route.name);
         let is_known = rand::rng().random::<bool>();
         let (email, times) =
-            if is_known { (EMAIL, &mut known) } else { ("nobody@example.org", &mut unknown) };
-        let body = json!({ "email": email, "password": "not the password at all" });
+            if is_known { (known, &mut of_known) } else { (unknown.as_str(), &mut of_unknown) };
+        let request = vault.client.post(format!("{}{}", vault.url, route.path)).json(&(route.body)(email));
         let begun = Instant::now();
-        let answer = vault.client.post(format!("{}/auth/login", vault.url)).json(&body).send().await?;
+        let answer = request.send().await?;
         times.push(begun.elapsed());
-        ensure!(answer.status() == 401, "login: {}", answer.text().await?);
-        if (known.len() + unknown.len()) % 200 == 0 {
-            progress(&format!("  {} logins timed", known.len() + unknown.len()));
+        ensure!(answer.status() == route.status, "{}: {}", route.name, answer.text().await?);
+        if asked % 200 == 199 {
+            progress(&format!("  {}: {} answers timed", route.name, asked + 1));
         }
     }
     // Both arms alike: the first ones of each.
-    known.truncate(samples);
-    unknown.truncate(samples);
-    let p = mann_whitney(&known, &unknown);
-    let verdict = if p > SIGNIFICANCE { "indistinguishable" } else { "TELLS ACCOUNTS APART" };
-    report.note(format!(
-        "login timing (A02): median {:.2} ms with an account, {:.2} ms without; {samples} samples each, \
-         Mann-Whitney p = {p:.3}: {verdict}",
-        median_ms(&mut known),
-        median_ms(&mut unknown)
-    ));
-    Ok(())
+    of_known.truncate(samples);
+    of_unknown.truncate(samples);
+    Ok((of_known, of_unknown))
 }
 
 fn median_ms(times: &mut [Duration]) -> f64 {

@@ -16,7 +16,7 @@ const CONNECTIONS: usize = 32;
 
 pub(crate) async fn run(binary: &Path, secs: Duration, report: &mut Report) -> anyhow::Result<Measured> {
     let directory = tempfile::tempdir()?;
-    let vault = Arc::new(Vault::standalone(binary, directory.path()).await?);
+    let vault = Arc::new(Vault::standalone(binary, directory.path(), &[]).await?);
     report.note(format!("standalone docuvault after its start: {} MB resident", vault.node.resident_mb()?));
     let uploading = Arc::clone(&vault);
     let measured = closed_loop(CONNECTIONS, secs, move |worker, n| {

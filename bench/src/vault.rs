@@ -24,11 +24,17 @@ pub(crate) struct Vault {
 
 impl Vault {
     /// All in one, with its data in a directory below `directory`.
-    pub(crate) async fn standalone(binary: &Path, directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn standalone(
+        binary: &Path,
+        directory: &Path,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let (listen, data) = (free_address()?, directory.join("data"));
         let data = data.to_str().context("a path")?;
         let arguments = ["standalone", "--listen", &listen, "--data", data];
-        let node = Node::start(binary, &arguments, &[]).await?;
+        let environment: Vec<_> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let node = Node::start(binary, &arguments, &environment).await?;
         Self::set_up(node, &listen).await
     }
 

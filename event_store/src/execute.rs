@@ -101,6 +101,7 @@ impl EventStore {
                         self.commits().barrier().await?;
                     }
                     let answer = statement::send(self, &append, statement).await;
+                    self.side_rows_changed();
                     if matches!(answer, Ok(Answer::Appended(_))) {
                         self.keep(&mut footing);
                     }

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aggregates::{DecodeError, Event, UserId, upcasters};
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
@@ -36,6 +37,7 @@ struct Inner {
     turns: Vec<Mutex<()>>,
     hasher: RandomState,
     upcasters: Vec<Box<dyn EventUpcaster>>,
+    side_rows: AtomicU64,
 }
 
 /// Brings the schema up to date. `pool` connects as `docuvault_migrate`.
@@ -60,6 +62,7 @@ impl EventStore {
             turns,
             hasher: RandomState::new(),
             upcasters: upcasters(),
+            side_rows: AtomicU64::new(0),
         }))
     }
 
@@ -78,6 +81,17 @@ impl EventStore {
 
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// Changes with every statement of this process that writes rows beside events: what was read of such rows before is of
+    /// an older state.
+    pub fn side_rows(&self) -> u64 {
+        self.0.side_rows.load(Ordering::SeqCst)
+    }
+
+    /// A statement that writes rows beside events has come to its end, whatever that is.
+    pub(crate) fn side_rows_changed(&self) {
+        self.0.side_rows.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn commits(&self) -> &GroupCommit {

@@ -55,7 +55,8 @@ where
     C: Future<Output = Result<T, ExecuteError<ApiError>>>,
 {
     let user = context.owner_id;
-    let attempt = app.attempts.at_code(user).await.map_err(ExecuteError::Refused)?;
+    let ip = context.metadata.ip.as_ref().and_then(|ip| ip.open()?.parse().ok());
+    let attempt = app.attempts.at_code(user, ip).await.map_err(ExecuteError::Refused)?;
     let done = match prove(app, user, accepts, &code.0).await {
         Ok(Some(proof)) => permitted(proof).await,
         Ok(None) => Err(ExecuteError::Precondition),

@@ -1,4 +1,5 @@
-//! Makes an account: its events, key, e-mail claim and credentials, in one statement or not at all.
+//! Makes an account: its events, key, e-mail claim and credentials, in one statement or not at all; with the link that
+//! verifies the address, if nobody vouches for it.
 
 use std::sync::Arc;
 
@@ -9,10 +10,13 @@ use futures::FutureExt;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use super::deliver::Rows as DeliveryRows;
 use super::email::Email;
+use super::link::Links;
 use super::password_hash::PasswordHash;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::mail::Kind;
 
 /// A person who is about to have an account.
 pub struct Newcomer {
@@ -26,6 +30,8 @@ pub struct Newcomer {
     pub quota_limit: u64,
     /// Given when the setup link is what permits the registration: its token's hash. It is used up.
     pub setup_token: Option<Vec<u8>>,
+    /// Nobody vouches for the address: a link goes there, and nobody signs in before it comes back.
+    pub unverified: bool,
 }
 
 /// Why there is no new account.
@@ -61,11 +67,12 @@ pub async fn register(
         now: context.metadata.occurred_at,
         newcomer,
     });
-    let (pool, deciding) = (app.store.pool().clone(), rows.clone());
+    let (pool, links) = (app.store.pool().clone(), app.links.clone());
+    let deciding = rows.clone();
     let registered = app.store.execute_with(
         context,
         move |unit| decide(unit, deciding.clone()).boxed(),
-        move |append| write(pool.clone(), rows.clone(), append).boxed(),
+        move |append| write(pool.clone(), rows.clone(), links.clone(), append).boxed(),
     );
     registered.await.map_err(|error| match error {
         ExecuteError::Precondition => RegisterError::SetUp,
@@ -98,8 +105,15 @@ async fn decide(unit: &mut Unit, rows: Arc<Rows>) -> Result<UserId, ApiError> {
 }
 
 /// The setup link permits one registration, and only while there is no administrator.
-async fn write(pool: PgPool, rows: Arc<Rows>, append: Value) -> Result<Option<i64>, sqlx::Error> {
+async fn write(
+    pool: PgPool,
+    rows: Arc<Rows>,
+    links: Links,
+    append: Value,
+) -> Result<Option<i64>, sqlx::Error> {
     let Rows { newcomer, key, email_hash, now } = &*rows;
+    let mails: &[Kind] = if newcomer.unverified { &[Kind::VerifyEmail] } else { &[] };
+    let delivery = DeliveryRows::of(&append, mails, &links, *now)?;
     let position = sqlx::query_scalar!(
         "WITH taken AS (
              DELETE FROM setup_token WHERE token_hash = $2 AND expires_at > $3
@@ -112,10 +126,16 @@ async fn write(pool: PgPool, rows: Arc<Rows>, append: Value) -> Result<Option<i6
          ), claim AS (
              INSERT INTO email_claims (email_hash, user_id) SELECT $8, $4 FROM permitted RETURNING 1
          ), credential AS (
-             INSERT INTO credentials (user_id, password_hash, role, temporary_until, created_at)
-             SELECT $4, $9, $10, $11, $3 FROM permitted RETURNING 1
+             INSERT INTO credentials (user_id, password_hash, role, temporary_until, unverified, created_at)
+             SELECT $4, $9, $10, $11, $12, $3 FROM permitted RETURNING session_version
+         ), link AS (
+             INSERT INTO link_tokens (token_hash, user_id, purpose, session_version, created_at, expires_at)
+             SELECT $13, $4, $14, session_version, $3, $15 FROM credential WHERE $13::bytea IS NOT NULL RETURNING 1
+         ), mail AS (
+             INSERT INTO outbox (event_id, recipient, kind, at)
+             SELECT $16, $4, kind, $3 FROM credential, unnest($17::text[]) kind RETURNING 1
          )
-         SELECT append_or_fail($1) FROM key, claim, credential",
+         SELECT append_or_fail($1) FROM key, claim, credential, (SELECT count(*) FROM link) l, (SELECT count(*) FROM mail) m",
         append,
         newcomer.setup_token,
         now,
@@ -126,7 +146,13 @@ async fn write(pool: PgPool, rows: Arc<Rows>, append: Value) -> Result<Option<i6
         email_hash,
         newcomer.password.to_string(),
         newcomer.role.as_str(),
-        newcomer.temporary_until
+        newcomer.temporary_until,
+        newcomer.unverified,
+        delivery.token_hash,
+        delivery.purpose,
+        delivery.expires_at,
+        delivery.event_id,
+        &delivery.kinds
     );
     Ok(position.fetch_optional(&pool).await?.flatten())
 }

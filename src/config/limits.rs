@@ -6,7 +6,7 @@ use super::{ConfigError, Environment};
 
 const NAME: &str = "DOCUVAULT_LIMITS";
 const EXPECTED: &str = "write off, or any of password-account=5/15m, password-ip=20/15m, code-account=5/15m, \
-                        reset-account=3/1h and reset-ip=10/1h, joined by commas: so many (1 or more) within so many s, m, \
+                        reset-account=3/1h, reset-ip=10/1h and register-ip=100/1h, joined by commas: so many (1 or more) within so many s, m, \
                         h or d; name=off takes one limit away";
 
 /// So many failures within so long.
@@ -25,6 +25,7 @@ pub struct Limits {
     /// Mails about one account that anybody can ask for.
     pub reset_account: Option<Limit>,
     pub reset_ip: Option<Limit>,
+    pub register_ip: Option<Limit>,
 }
 
 impl Default for Limits {
@@ -36,6 +37,7 @@ impl Default for Limits {
             code_account: within(5, 15),
             reset_account: within(3, 60),
             reset_ip: within(10, 60),
+            register_ip: within(100, 60),
         }
     }
 }
@@ -47,6 +49,7 @@ impl Limits {
         code_account: None,
         reset_account: None,
         reset_ip: None,
+        register_ip: None,
     };
 
     pub(super) fn from_env(environment: &Environment) -> Result<Self, ConfigError> {
@@ -76,6 +79,7 @@ impl Limits {
             "code-account" => &mut self.code_account,
             "reset-account" => &mut self.reset_account,
             "reset-ip" => &mut self.reset_ip,
+            "register-ip" => &mut self.register_ip,
             _ => return None,
         })
     }

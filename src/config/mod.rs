@@ -152,6 +152,8 @@ pub struct VaultConfig {
     pub limits: Limits,
     /// `HIBP_URL`: where new passwords are looked up among breached ones, default nowhere.
     pub breaches: Option<Url>,
+    /// `DOCUVAULT_REGISTRATION`: whether people may register by themselves, default no.
+    pub registration_is_open: bool,
 }
 
 impl VaultConfig {
@@ -165,6 +167,14 @@ impl VaultConfig {
             },
             limits: Limits::from_env(environment)?,
             breaches: environment.http_url("HIBP_URL")?,
+            registration_is_open: match environment.text("DOCUVAULT_REGISTRATION").as_deref() {
+                None | Some("closed") => false,
+                Some("open") => true,
+                Some(other) => {
+                    let reason = format!("{other:?} is neither `closed` nor `open`");
+                    return Err(ConfigError::wrong("DOCUVAULT_REGISTRATION", reason));
+                }
+            },
         })
     }
 }

@@ -46,6 +46,7 @@ fn defaults_are_those_of_the_contract() {
     assert!(config.http.cors_origins.is_empty());
     assert_eq!(config.s3.public_endpoint, config.s3.endpoint);
     assert_eq!(config.vault.default_quota, 10_737_418_240);
+    assert!(!config.vault.registration_is_open);
 }
 
 #[test]
@@ -114,6 +115,8 @@ fn a_wrong_value_names_its_variable() {
         ("DOCUVAULT_TRUSTED_PROXIES", "10.1.2.3/8"),
         ("HIBP_URL", "api.pwnedpasswords.com"),
         ("HIBP_URL", "ftp://api.pwnedpasswords.com"),
+        ("DOCUVAULT_REGISTRATION", "yes"),
+        ("DOCUVAULT_REGISTRATION", "Open"),
         ("DOCUVAULT_MASTER_KEY_FILE", "/no/such/file"),
         ("DOCUVAULT_MASTER_KEY_FILE", "/"),
         ("S3_SECRET_ACCESS_KEY_FILE", "/no/such/file"),
@@ -173,6 +176,12 @@ fn sizes_have_binary_units() {
     ] {
         assert_eq!(with("DOCUVAULT_DEFAULT_QUOTA", text).unwrap().vault.default_quota, bytes, "{text}");
     }
+}
+
+#[test]
+fn registration_is_opened_by_its_word() {
+    assert!(with("DOCUVAULT_REGISTRATION", "open").unwrap().vault.registration_is_open);
+    assert!(!with("DOCUVAULT_REGISTRATION", "closed").unwrap().vault.registration_is_open);
 }
 
 #[test]

@@ -60,15 +60,12 @@ pub enum ApiError {
     UnsupportedMediaType,
     #[error("This server does not answer for the host that the request names.")]
     Misdirected,
-    /// Too many failures: nothing is tried before this time has passed.
-    #[error("Too many failed attempts. Try again later.")]
+    /// Too many failures, or mails asked for: nothing is tried before this time has passed.
+    #[error("Too many attempts. Try again later.")]
     RateLimited(Duration),
-    /// As many failures in a row as an account may ever have: waiting does not help any more.
-    #[error(
-        "Too many failed attempts in a row. Reset the password, by the link that \"forgot password\" sends or by an \
-         administrator; then sign in with the new one."
-    )]
-    LockedOut(Duration),
+    /// As many failures in a row as there may ever be: waiting does not help any more, and the detail says what does.
+    #[error("{0}")]
+    LockedOut(&'static str, Duration),
     /// Something that the request needs is down or overloaded. Trying again helps.
     #[error("The service is not available at the moment. Try again shortly.")]
     Unavailable(String),
@@ -107,7 +104,7 @@ impl ApiError {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             Self::EmailNotVerified => (StatusCode::FORBIDDEN, "email-not-verified", "E-mail not verified"),
             Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid-token", "Invalid link"),
-            Self::RateLimited(_) | Self::LockedOut(_) => {
+            Self::RateLimited(_) | Self::LockedOut(..) => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many attempts")
             }
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),

@@ -63,7 +63,7 @@ pub async fn render(id: RequestId, request: Request, next: Next) -> Response {
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     match *error {
         ApiError::Unavailable(_) => drop(parts.headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS)),
-        ApiError::RateLimited(pause) | ApiError::LockedOut(pause) => {
+        ApiError::RateLimited(pause) | ApiError::LockedOut(_, pause) => {
             // Rounded up: who comes when it says is let in.
             parts.headers.insert(RETRY_AFTER, HeaderValue::from(pause.as_secs() + 1));
         }

@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod documents;
 pub mod done;
 pub mod extract;
+mod forms;
 mod health;
 mod layers;
 mod openapi;
@@ -17,7 +18,6 @@ pub mod page;
 pub mod quotas;
 mod refusals;
 mod server;
-mod setup_form;
 #[cfg(test)]
 mod tests;
 
@@ -40,11 +40,16 @@ use extract::NoParams;
 fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(accounts::setup::needed, accounts::setup::set_up))
+        .routes(routes!(accounts::register::register))
+        .routes(routes!(accounts::verify_email::verify_email))
+        .routes(routes!(accounts::resend_verification::resend_verification))
         .routes(routes!(accounts::login::login))
         .routes(routes!(accounts::login_totp::login_totp))
         .routes(routes!(accounts::login_backup_code::login_backup_code))
         .routes(routes!(accounts::refresh::refresh))
         .routes(routes!(accounts::logout::logout))
+        .routes(routes!(accounts::forgot_password::forgot_password))
+        .routes(routes!(accounts::reset_password::reset_password))
         .routes(routes!(accounts::sessions::list::list, accounts::sessions::end_others::end_others))
         .routes(routes!(accounts::sessions::end::end))
         .routes(routes!(accounts::totp::enroll::enroll))
@@ -55,6 +60,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::me::me, accounts::change_profile::change_profile))
         .routes(routes!(accounts::tokens::create::create, accounts::tokens::list::list))
         .routes(routes!(accounts::tokens::revoke::revoke))
+        .routes(routes!(accounts::change_email::change_email))
+        .routes(routes!(accounts::confirm_email::confirm_email))
         .routes(routes!(documents::request_upload::request_upload, documents::list::list))
         .routes(routes!(documents::get::get, documents::rename::rename, documents::trash::trash))
         .routes(routes!(documents::confirm_upload::confirm_upload))
@@ -102,7 +109,7 @@ pub fn router(app: &Arc<App>) -> Router {
     let routes = routes
         .route("/api/openapi.json", get(async move |_: NoParams| Json(document)))
         .merge(api_docs::routes())
-        .merge(setup_form::routes())
+        .merge(forms::routes())
         .fallback(async || ApiError::NotFound)
         .with_state(app.clone());
     layers::wrap(routes, app)

@@ -31,7 +31,7 @@ pub(super) struct Taken {
     pub(super) tries: i32,
 }
 
-/// Has `mail` sent, unless its event is told of already.
+/// Has `mail` sent, unless its event is told of already in these words.
 pub async fn enqueue(pool: &PgPool, mail: &Mail) -> Result<(), sqlx::Error> {
     let insert = sqlx::query!(
         "INSERT INTO outbox (event_id, recipient, kind, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
@@ -49,8 +49,8 @@ pub(super) async fn take(pool: &PgPool, lease: Duration) -> Result<Option<Taken>
     sqlx::query_as!(
         Taken,
         "UPDATE outbox SET tries = tries + 1, next_try_at = clock_timestamp() + make_interval(secs => $1)
-         WHERE event_id = (SELECT event_id FROM outbox WHERE done_at IS NULL AND next_try_at <= clock_timestamp()
-                           ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+         WHERE (event_id, kind) = (SELECT event_id, kind FROM outbox WHERE done_at IS NULL AND next_try_at <= clock_timestamp()
+                                   ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING event_id, recipient, kind, at, tries",
         lease.as_secs_f64()
     )
@@ -59,10 +59,11 @@ pub(super) async fn take(pool: &PgPool, lease: Duration) -> Result<Option<Taken>
 }
 
 /// Nothing more is to be done for it. `problem`: it was given up, and why.
-pub(super) async fn finish(pool: &PgPool, event_id: Uuid, problem: Option<&str>) -> Result<(), sqlx::Error> {
+pub(super) async fn finish(pool: &PgPool, mail: &Taken, problem: Option<&str>) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE outbox SET done_at = clock_timestamp(), error = $2 WHERE event_id = $1",
-        event_id,
+        "UPDATE outbox SET done_at = clock_timestamp(), error = $3 WHERE event_id = $1 AND kind = $2",
+        mail.event_id,
+        mail.kind,
         problem
     );
     done.execute(pool).await?;
@@ -72,14 +73,15 @@ pub(super) async fn finish(pool: &PgPool, event_id: Uuid, problem: Option<&str>)
 /// It is tried again after `pause`.
 pub(super) async fn postpone(
     pool: &PgPool,
-    event_id: Uuid,
+    mail: &Taken,
     pause: Duration,
     error: &str,
 ) -> Result<(), sqlx::Error> {
     let postponed = sqlx::query!(
-        "UPDATE outbox SET next_try_at = clock_timestamp() + make_interval(secs => $2), error = $3
-         WHERE event_id = $1 AND done_at IS NULL",
-        event_id,
+        "UPDATE outbox SET next_try_at = clock_timestamp() + make_interval(secs => $3), error = $4
+         WHERE event_id = $1 AND kind = $2 AND done_at IS NULL",
+        mail.event_id,
+        mail.kind,
         pause.as_secs_f64(),
         error
     );

@@ -5,10 +5,13 @@ use anyhow::Context;
 use event_store::EventStore;
 use lettre::Address;
 
-/// The address of `user`; `None` when they have none any more.
-pub(super) async fn address(store: &EventStore, user: UserId) -> anyhow::Result<Option<Address>> {
+use super::Kind;
+
+/// Where a mail of this kind to `user` goes; `None` when there is no such address any more.
+pub(super) async fn address(store: &EventStore, user: UserId, kind: Kind) -> anyhow::Result<Option<Address>> {
     let (account, _) = store.load::<User>(&user.to_string()).await?;
-    match account.email().map(|email| &email.value) {
+    let email = if kind == Kind::ConfirmEmail { account.requested_email() } else { account.email() };
+    match email.map(|email| &email.value) {
         // The parser's message would show it.
         Some(PersonalValue::Open(email)) => {
             email.parse().map(Some).ok().context("the recipient's address is none that mail can go to")

@@ -9,13 +9,13 @@ use event_store::EventStore;
 use metrics::gauge;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
+use super::letter::Letter;
 use super::outbox::{self, Taken};
 use super::transport::Transport;
-use super::{Kind, letter, recipient};
+use super::{Kind, recipient};
 use crate::app::App;
-use crate::config::MailConfig;
+use crate::auth::link;
 
 /// How often the outbox is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -82,26 +82,34 @@ impl Sender {
         let (pool, event_id, tries) = (self.store().pool(), mail.event_id, mail.tries);
         let sent =
             timeout(SEND_TIME, self.send(transport, mail)).await.context("it takes too long").flatten();
-        let Err(error) = sent else { return Ok(outbox::finish(pool, event_id, None).await?) };
+        let Err(error) = sent else { return Ok(outbox::finish(pool, mail, None).await?) };
         let error = format!("{error:#}");
         if tries >= TRIES {
             tracing::error!(%event_id, tries, error, "a mail is given up");
-            return Ok(outbox::finish(pool, event_id, Some(&error)).await?);
+            return Ok(outbox::finish(pool, mail, Some(&error)).await?);
         }
         tracing::warn!(%event_id, tries, error, "a mail could not be sent, and is tried again");
-        Ok(outbox::postpone(pool, event_id, pause(tries), &error).await?)
+        Ok(outbox::postpone(pool, mail, pause(tries), &error).await?)
     }
 
     async fn send(&self, transport: &Transport, mail: &Taken) -> anyhow::Result<()> {
         let Taken { event_id, at, .. } = *mail;
         let Some(kind) = Kind::parse(&mail.kind) else { bail!("this release does not know {:?}", mail.kind) };
-        let Some(address) = recipient::address(self.store(), UserId(mail.recipient)).await? else {
+        let Some(address) = recipient::address(self.store(), UserId(mail.recipient), kind).await? else {
             tracing::info!(%event_id, "a mail is dropped: its recipient is gone");
             return Ok(());
         };
-        let MailConfig { from, .. } = &self.app.config.mail;
-        let vault: &Url = &self.app.config.http.public_url;
-        transport.send(event_id, letter::write(kind, event_id, at, from, address.into(), vault)?).await
+        let link = match kind.purpose() {
+            // Looked at after the address: a newer request for another one kills the link of this.
+            Some(purpose) if !link::is_good(&self.app, purpose, event_id).await? => {
+                tracing::info!(%event_id, "a mail is dropped: its link is not good any more");
+                return Ok(());
+            }
+            purpose => purpose.map(|purpose| self.app.links.url(purpose, event_id)),
+        };
+        let vault = self.app.config.http.public_url.origin().ascii_serialization();
+        let letter = Letter { kind, event_id, at, vault, link };
+        transport.send(&letter, letter.write(&self.app.config.mail.from, address.into())?).await
     }
 }
 

@@ -57,7 +57,7 @@ async fn mails_wait_for_the_server_and_go_out_when_it_is_back(pool: PgPool) {
     for part in [
         "From: DocuVault <docuvault@vault.example.org>\r\n",
         "Subject: One of your sessions was ended for safety\r\n",
-        "Message-ID: <00000000-0000-0000-0000-000000000001@vault.example.org>\r\n",
+        "Message-ID: <00000000-0000-0000-0000-000000000001.token_reused@vault.example.org>\r\n",
         "Date: Tue, 03 Feb 2026 04:05:06 +0000\r\n",
         "Auto-Submitted: auto-generated\r\n",
         "change your password",
@@ -127,7 +127,7 @@ async fn without_a_server_a_standalone_vault_writes_files(pool: PgPool) {
     let _sender = sender(&vault, config).await;
     enqueue(vault.app.store.pool(), &about(7, &user)).await.unwrap();
     eventually("it is written", async || states(&pool).await[0].0).await;
-    let file = path.join("00000000-0000-0000-0000-000000000007.eml");
+    let file = path.join("00000000-0000-0000-0000-000000000007.token_reused.eml");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     assert!(std::fs::read_to_string(&file).unwrap().contains(&format!("To: {}@example.com\r\n", user.id)));
@@ -145,4 +145,39 @@ async fn without_any_way_out_mails_wait(pool: PgPool) {
     assert_eq!(states(&pool).await, [(false, 0, None)]);
     let _sender = sender(&vault, server.config()).await;
     eventually("they go out once there is one", async || states(&pool).await[0].0).await;
+}
+
+/// Whatever a mail is about: two parts that say the same, in lines of ASCII that nobody has to break, with nothing from
+/// elsewhere to load.
+#[test]
+fn every_letter_is_text_and_html() {
+    let url = "https://vault.example.org";
+    let link = format!("{url}/reset-password#token={}", "x".repeat(43));
+    for kind in Kind::ALL {
+        assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        let letter = letter::Letter {
+            kind,
+            event_id: Uuid::from_u128(1),
+            at: AT.parse().unwrap(),
+            vault: url.into(),
+            link: kind.purpose().map(|_| link.clone()),
+        };
+        let written = || {
+            let (from, to) = ("vault@example.org".parse().unwrap(), "ana@example.org".parse().unwrap());
+            String::from_utf8(letter.write(&from, to).unwrap().formatted()).unwrap()
+        };
+        let mail = written();
+        assert_eq!(mail, written(), "the same whenever it is made");
+        assert!(mail.is_ascii() && mail.lines().all(|line| line.len() <= 120), "{mail}");
+        assert!(mail.contains("multipart/alternative") && !mail.contains("quoted-printable"), "{mail}");
+        let (text, html) = mail.split_once("text/html").unwrap();
+        assert!(text.contains("text/plain") && text.contains("2026-02-03 04:05 UTC"), "{mail}");
+        for part in [text, html] {
+            assert!(part.contains(url), "{mail}");
+            assert_eq!(part.contains(&link), kind.purpose().is_some(), "{mail}");
+        }
+        for foreign in ["<img", "<script", "<style", "src="] {
+            assert!(!html.contains(foreign), "{mail}");
+        }
+    }
 }

@@ -9,8 +9,8 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
-use uuid::Uuid;
 
+use super::letter::Letter;
 use crate::config::{MailConfig, MailRoute, SmtpConfig, SmtpEncryption};
 use crate::private_file;
 
@@ -34,11 +34,13 @@ impl Transport {
     }
 
     /// Errors never name the recipient.
-    pub(super) async fn send(&self, event_id: Uuid, mail: Message) -> anyhow::Result<()> {
+    pub(super) async fn send(&self, letter: &Letter, mail: Message) -> anyhow::Result<()> {
         match self {
             Self::Smtp(server) => server.send(mail).await.map(drop).map_err(|error| explain(&error)),
             Self::Directory(path) => {
-                let (directory, file) = (path.clone(), path.join(format!("{event_id}.eml")));
+                let Letter { event_id, kind, .. } = letter;
+                let (directory, file) =
+                    (path.clone(), path.join(format!("{event_id}.{}.eml", kind.as_str())));
                 let write = move || {
                     private_file::make_directory(&directory)?;
                     private_file::replace(&file, mail.formatted())

@@ -7,8 +7,8 @@ use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::record_ended_sessions;
 use crate::app::App;
+use crate::auth::session::record_ended;
 use crate::error::ApiError;
 
 /// What shall be; `None`: as it is.
@@ -60,7 +60,7 @@ async fn decide(
         events += changes;
     }
     if events > 0 {
-        record_ended_sessions(unit, &pool, aggregates::UserId(person), reason).await?;
+        record_ended(unit, &pool, aggregates::UserId(person), None, reason).await?;
     }
     Ok(())
 }

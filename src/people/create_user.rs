@@ -39,6 +39,7 @@ pub async fn create_user(
         password: app.passwords.hash(password.clone()).await.map_err(ApiError::from)?,
         temporary_until: Some(context.metadata.occurred_at + TEMPORARY_TIME),
         setup_token: None,
+        unverified: false,
         quota_limit: user.quota_limit.unwrap_or(app.config.vault.default_quota),
     };
     let Executed { value: user_id, position } = register(app, newcomer, context).await?;

@@ -7,8 +7,8 @@ use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::record_ended_sessions;
 use crate::app::App;
+use crate::auth::session::record_ended;
 use crate::error::ApiError;
 
 /// Takes the second factor of the context's owner away; their sessions end.
@@ -27,7 +27,7 @@ async fn decide(unit: &mut Unit, person: UserId, pool: PgPool) -> Result<(), Api
     let mut user = unit.load::<User>(person.0).await?;
     unit.handle(&mut user, UserCommand::DisableTotp).await?;
     unit.answer(Value::Null);
-    record_ended_sessions(unit, &pool, person, RevocationReason::FactorChanged).await
+    record_ended(unit, &pool, person, None, RevocationReason::FactorChanged).await
 }
 
 async fn write(pool: PgPool, append: Value, person: UserId) -> Result<Option<i64>, sqlx::Error> {

@@ -7,8 +7,8 @@ use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::record_ended_sessions;
 use crate::app::App;
+use crate::auth::session::record_ended;
 use crate::error::ApiError;
 
 /// Ends every session of the context's owner. Changes nothing when there is none.
@@ -27,7 +27,7 @@ async fn decide(unit: &mut Unit, person: UserId, pool: PgPool) -> Result<(), Api
     let user = unit.load::<User>(person.0).await?;
     user.role().ok_or(ApiError::NotFound)?;
     unit.answer(Value::Null);
-    record_ended_sessions(unit, &pool, person, RevocationReason::EndedByAdministrator).await
+    record_ended(unit, &pool, person, None, RevocationReason::EndedByAdministrator).await
 }
 
 async fn write(pool: PgPool, append: Value, person: UserId) -> Result<Option<i64>, sqlx::Error> {

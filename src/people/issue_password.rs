@@ -8,9 +8,10 @@ use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::{TEMPORARY_TIME, record_ended_sessions};
+use super::TEMPORARY_TIME;
 use crate::app::App;
 use crate::auth::password::Password;
+use crate::auth::session::record_ended;
 use crate::error::ApiError;
 
 /// Answers the new password of the context's owner, to be shown once. Whatever the old one had opened ends, and its
@@ -34,7 +35,7 @@ async fn decide(unit: &mut Unit, person: UserId, pool: PgPool) -> Result<(), Api
     let mut user = unit.load::<User>(person.0).await?;
     unit.handle(&mut user, UserCommand::IssueTemporaryPassword).await?;
     unit.answer(Value::Null);
-    record_ended_sessions(unit, &pool, person, RevocationReason::PasswordReset).await
+    record_ended(unit, &pool, person, None, RevocationReason::PasswordReset).await
 }
 
 async fn write(
@@ -54,13 +55,10 @@ async fn write(
              DELETE FROM api_tokens WHERE user_id = $2 RETURNING 1
          ), dead AS (
              DELETE FROM link_tokens WHERE user_id = $2 AND purpose = 'reset_password' RETURNING 1
-         ), forgotten AS (
-             DELETE FROM attempts WHERE scope = 'password-account'
-                 AND subject = (SELECT email_hash FROM email_claims WHERE user_id = $2) RETURNING 1
          )
          SELECT append_or_fail($1)
          FROM changed, (SELECT count(*) FROM ended) e, (SELECT count(*) FROM revoked) r, (SELECT count(*) FROM dead) d,
-              (SELECT count(*) FROM forgotten) f",
+              forget_attempts($2) f",
         append,
         person.0,
         hash,

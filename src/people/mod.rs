@@ -9,13 +9,9 @@ pub mod disable_totp;
 pub mod end_sessions;
 pub mod issue_password;
 
-use aggregates::access::RevocationReason;
-use aggregates::{AccessEvent, Actor, Metadata, SessionId, UserId};
+use aggregates::{Actor, Metadata, UserId};
 use chrono::TimeDelta;
-use event_store::{Clock, Context, Unit};
-use sqlx::PgPool;
-
-use crate::error::ApiError;
+use event_store::{Clock, Context};
 
 /// How long a temporary password is good.
 pub const TEMPORARY_TIME: TimeDelta = TimeDelta::hours(24);
@@ -30,18 +26,4 @@ pub fn by_operator(person: UserId, clock: &Clock) -> Context {
         ip: None,
     };
     Context { owner_id: person, metadata, idempotency: None }
-}
-
-/// Records that every session of `person` ends; the statement of the append deletes their rows.
-async fn record_ended_sessions(
-    unit: &mut Unit,
-    pool: &PgPool,
-    person: UserId,
-    reason: RevocationReason,
-) -> Result<(), ApiError> {
-    let sessions = sqlx::query_scalar!("SELECT session_id FROM sessions WHERE user_id = $1", person.0);
-    for session_id in sessions.fetch_all(pool).await?.into_iter().map(SessionId) {
-        unit.record(person, &AccessEvent::SessionRevoked { session_id, reason })?;
-    }
-    Ok(())
 }

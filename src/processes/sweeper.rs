@@ -1,6 +1,6 @@
 //! Finds what nobody knows of any more: objects and unfinished multipart uploads that a crash left in the bucket, and
-//! the outcomes of old commands; and what has expired. Only what is older than any upload under way is looked at, and whether a document
-//! needs an object is asked of the log itself: no read model may cost anybody their bytes.
+//! the outcomes of old commands; and what has expired. Only what is older than any upload under way is looked at, and
+//! whether a document needs an object is asked of the log itself: no read model may cost anybody their bytes.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::Parts;
 use crate::auth::api_token;
 use crate::auth::attempts::Attempts;
+use crate::auth::link;
 use crate::blobs::{Blobs, ListedObject};
 use crate::documents::{keys, texts};
 
@@ -49,6 +50,7 @@ pub struct Swept {
     pub outcomes: u64,
     pub attempts: u64,
     pub tokens: u64,
+    pub links: u64,
 }
 
 pub(super) async fn run(parts: Parts, stop: CancellationToken) {
@@ -75,6 +77,7 @@ pub async fn sweep(store: &EventStore, blobs: &Blobs, ages: Ages) -> anyhow::Res
         outcomes: store.forget_outcomes().await?,
         attempts: Attempts::sweep(store.pool(), now).await?,
         tokens: api_token::sweep(store.pool(), now).await?,
+        links: link::sweep(store.pool(), now).await?,
     })
 }
 

@@ -33,7 +33,10 @@ async fn the_sweep_removes_what_nobody_needs_and_keeps_the_rest(pool: PgPool) {
 
     let swept = sweep(store, blobs, Ages::default()).await.unwrap();
     // The two staging objects, and the one that no document knows.
-    assert_eq!(swept, Swept { objects: 3, multiparts: 1, texts: 0, outcomes: 0, attempts: 0, tokens: 0 });
+    assert_eq!(
+        swept,
+        Swept { objects: 3, multiparts: 1, texts: 0, outcomes: 0, attempts: 0, tokens: 0, links: 0 }
+    );
     let mut kept = vec![young, foreign.to_owned()];
     for document in [&active, &trashed] {
         kept.push(vault.document(&document["document_id"]).await.request().unwrap().object_key.clone());

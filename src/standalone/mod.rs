@@ -70,7 +70,9 @@ pub async fn run(
     };
     let mut postgres = prepared?;
     let mut nats = Nats::prepare(&data, nats_server, &mut settings)?;
-    let served = serve(&data, &mut postgres, &mut nats, settings, environment, sockets, shutdown).await;
+    let served = serve(&data, &mut postgres, &mut nats, settings, environment, sockets, shutdown);
+    // Much is in it, and little of the time.
+    let served = Box::pin(served).await;
     nats.stop().await;
     postgres.stop().await;
     served

@@ -15,5 +15,6 @@ mod restore;
 mod roles;
 #[cfg(test)]
 mod s3_contract;
+mod secrets;
 mod standalone;
 mod tour;

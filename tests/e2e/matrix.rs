@@ -44,7 +44,12 @@ async fn call(vault: &Vault, route: &Route, token: Option<&str>, id: &str) -> (S
         request = request.bearer_auth(token);
     }
     if route.method != Method::GET {
-        let body = if route.method == Method::PATCH { json!({ "name": "Mine now" }) } else { json!({}) };
+        let body = match (&route.method, route.path.contains("/admin/")) {
+            (&Method::PATCH, false) => json!({ "name": "Mine now" }),
+            (&Method::PATCH, true) => json!({ "role": "admin" }),
+            (&Method::PUT, _) => json!({ "limit": 1 }),
+            _ => json!({}),
+        };
         request = request.json(&body);
     }
     let response = request.send().await.unwrap();

@@ -36,6 +36,8 @@ pub enum InstallationKey {
     EmailIndex,
     Pepper,
     Idempotency,
+    /// Of the tokens in links that go out by mail.
+    Link,
 }
 
 /// A person's keys for personal data in events, for snapshots and for the seed of the second factor, derived from the person's random key.
@@ -184,6 +186,7 @@ impl InstallationKey {
             Self::EmailIndex => "email-index",
             Self::Pepper => "pepper",
             Self::Idempotency => "idempotency",
+            Self::Link => "link",
         }
     }
 }

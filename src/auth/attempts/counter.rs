@@ -18,6 +18,8 @@ pub(super) struct Counter {
     subject: Vec<u8>,
     limit: Limit,
     is_of_account: bool,
+    /// Failures in a row before the secret is not looked at any more.
+    consecutive: i32,
 }
 
 /// An attempt, as it was counted in one row.
@@ -43,16 +45,23 @@ pub(super) enum State {
 
 impl Counter {
     pub(super) fn of_account(scope: &'static str, subject: &[u8], limit: Option<Limit>) -> Option<Self> {
-        Some(Self { scope, subject: subject.to_vec(), limit: limit?, is_of_account: true })
+        let (subject, limit) = (subject.to_vec(), limit?);
+        Some(Self { scope, subject, limit, is_of_account: true, consecutive: CONSECUTIVE })
     }
 
+    /// Of whoever shares `subject`: a success of one says nothing of the others, so failures in a row mean nothing.
     pub(super) fn of_network(scope: &'static str, subject: Vec<u8>, limit: Option<Limit>) -> Option<Self> {
-        Some(Self { scope, subject, limit: limit?, is_of_account: false })
+        Some(Self { scope, subject, limit: limit?, is_of_account: false, consecutive: i32::MAX })
+    }
+
+    /// The same, for whoever is known to be no stranger to the account: not locked by failures in a row.
+    pub(super) fn of_acquaintance(self) -> Self {
+        Self { consecutive: i32::MAX, ..self }
     }
 
     /// Counts one attempt, unless there is no room for it.
     pub(super) async fn count(&self, pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<Option<Counted>> {
-        let Self { scope, subject, limit, is_of_account } = self;
+        let Self { scope, subject, limit, is_of_account, consecutive } = self;
         let counted = sqlx::query_scalar!(
             "INSERT INTO attempts AS a (scope, subject, taken, pending, consecutive, taken_at, window_ends)
              VALUES ($1, $2, 1, 1, $6::boolean::integer, $3, $4)
@@ -70,7 +79,7 @@ impl Counter {
             now + limit.within,
             limit.failures,
             *is_of_account,
-            CONSECUTIVE
+            *consecutive
         );
         let window_ends = counted.fetch_optional(pool).await?;
         Ok(window_ends.map(|window_ends| Counted {
@@ -91,9 +100,9 @@ impl Counter {
         let Some(row) = row.fetch_optional(pool).await? else { return Ok(State::Room) };
         let pending = if row.taken_at + ABANDONED > now { row.pending } else { 0 };
         let has_ended = row.window_ends <= now;
-        Ok(if row.consecutive - pending >= CONSECUTIVE {
+        Ok(if row.consecutive - pending >= self.consecutive {
             State::Locked(self.limit.within.to_std().unwrap_or_default())
-        } else if row.consecutive >= CONSECUTIVE {
+        } else if row.consecutive >= self.consecutive {
             State::Busy
         } else if has_ended || row.taken < self.limit.failures {
             State::Room

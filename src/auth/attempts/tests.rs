@@ -10,19 +10,20 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Attempts;
+use super::place::Place;
 use crate::config::{Limit, Limits};
 use crate::error::ApiError;
 use crate::fixture::Vault;
 
 const ACCOUNT: &[u8] = b"the claim of an address";
 
-fn ip(text: &str) -> Option<IpAddr> {
-    Some(text.parse().unwrap())
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
 }
 
 /// Whether an attempt is let through; it fails then.
-async fn fails(attempts: &Attempts, account: &[u8], ip: Option<IpAddr>) -> Result<(), ApiError> {
-    attempts.at_password(account, ip).await?.failed().await
+async fn fails(attempts: &Attempts, account: &[u8], ip: impl Into<Option<IpAddr>>) -> Result<(), ApiError> {
+    attempts.at_password(account, ip.into()).await?.failed().await
 }
 
 fn is_limited(outcome: &Result<(), ApiError>) -> bool {
@@ -44,7 +45,7 @@ async fn an_account_has_five_failures_in_a_window(pool: PgPool) {
     let Err(ApiError::RateLimited(pause)) = fails(attempts, ACCOUNT, ip("192.0.2.9")).await else {
         panic!("a sixth was let through")
     };
-    assert!((Duration::from_secs(14 * 60)..=Duration::from_secs(15 * 60)).contains(&pause), "{pause:?}");
+    assert!((Duration::from_mins(14)..=Duration::from_mins(15)).contains(&pause), "{pause:?}");
     fails(attempts, b"another account", ip("192.0.2.9")).await.unwrap();
     vault.advance(TimeDelta::minutes(15) + TimeDelta::seconds(1));
     fails(attempts, ACCOUNT, None).await.unwrap();
@@ -59,7 +60,7 @@ async fn a_success_is_not_counted(pool: PgPool) {
         for _ in 0..3 {
             fails(attempts, ACCOUNT, ip("192.0.2.1")).await.unwrap();
         }
-        attempts.at_password(ACCOUNT, ip("192.0.2.1")).await.unwrap().succeeded().await.unwrap();
+        attempts.at_password(ACCOUNT, Some(ip("192.0.2.1"))).await.unwrap().succeeded().await.unwrap();
     }
     fails(attempts, b"a", ip("192.0.2.1")).await.unwrap();
     fails(attempts, b"b", ip("192.0.2.1")).await.unwrap();
@@ -106,7 +107,7 @@ async fn two_hundred_right_ones_at_once_wait_for_each_other(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let attempts = &vault.app.attempts;
     let tries = (0..200).map(|number: u8| async move {
-        attempts.at_password(&[number], ip("192.0.2.1")).await?.succeeded().await
+        attempts.at_password(&[number], Some(ip("192.0.2.1"))).await?.succeeded().await
     });
     for outcome in join_all(tries).await {
         outcome.unwrap();
@@ -186,7 +187,7 @@ async fn a_hundred_failures_in_a_row_are_the_last(pool: PgPool) {
             fails(attempts, account, None).await.unwrap();
         }
         vault.advance(TimeDelta::days(60));
-        assert!(matches!(fails(attempts, account, None).await, Err(ApiError::LockedOut(_))), "known or not");
+        assert!(matches!(fails(attempts, account, None).await, Err(ApiError::LockedOut(..))), "known or not");
     }
     let now = vault.app.clock().now();
     Attempts::sweep(&pool, now).await.unwrap();
@@ -195,7 +196,7 @@ async fn a_hundred_failures_in_a_row_are_the_last(pool: PgPool) {
         sqlx::query_scalar("SELECT forget_attempts($1)").bind(person.id.0).fetch_one(&pool).await.unwrap();
     assert_eq!(forgotten, Some(1));
     fails(attempts, &claim, None).await.unwrap();
-    assert!(matches!(fails(attempts, &unknown, None).await, Err(ApiError::LockedOut(_))));
+    assert!(matches!(fails(attempts, &unknown, None).await, Err(ApiError::LockedOut(..))));
 }
 
 /// A14: one budget for codes of a person, however many sessions ask.
@@ -204,12 +205,23 @@ async fn codes_are_counted_of_the_person(pool: PgPool) {
     let vault = Vault::open(&pool).await;
     let (attempts, user) = (&vault.app.attempts, vault.user().await.id);
     for _ in 0..5 {
-        attempts.at_code(user).await.unwrap().failed().await.unwrap();
+        attempts.at_code(user, None).await.unwrap().failed().await.unwrap();
     }
-    assert!(matches!(attempts.at_code(user).await, Err(ApiError::RateLimited(_))));
-    attempts.at_code(UserId(Uuid::from_u128(1))).await.unwrap().succeeded().await.unwrap();
+    assert!(matches!(attempts.at_code(user, None).await, Err(ApiError::RateLimited(_))));
+    attempts.at_code(UserId(Uuid::from_u128(1)), None).await.unwrap().succeeded().await.unwrap();
     sqlx::query("SELECT forget_attempts($1)").bind(user.0).execute(&pool).await.unwrap();
-    attempts.at_code(user).await.unwrap().succeeded().await.unwrap();
+    assert!(attempts.at_code(user, None).await.is_err(), "a reset of the password gives no guesses at codes");
+    for number in 0..95 {
+        if number % 5 == 0 {
+            vault.advance(TimeDelta::minutes(16));
+        }
+        attempts.at_code(user, None).await.unwrap().failed().await.unwrap();
+    }
+    vault.advance(TimeDelta::minutes(16));
+    let Err(ApiError::LockedOut(detail, _)) = attempts.at_code(user, None).await else {
+        panic!("a hundred and first")
+    };
+    assert!(detail.contains("administrator"), "{detail}");
 }
 
 #[sqlx::test(migrations = "./migrations")]
@@ -247,4 +259,37 @@ async fn old_rows_are_swept(pool: PgPool) {
     vault.advance(TimeDelta::days(30));
     assert_eq!(sweep().await, 1);
     assert_eq!(rows(&pool).await, 0);
+}
+
+/// A03: whoever fails from elsewhere a hundred times keeps strangers out, and not the owner where they are at home.
+#[sqlx::test(migrations = "./migrations")]
+async fn nobody_is_locked_out_from_where_they_have_signed_in(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let (attempts, home, away) = (&vault.app.attempts, Some(ip("2001:db8:0:1::7")), Some(ip("198.51.100.1")));
+    attempts.at_password(ACCOUNT, home).await.unwrap().succeeded().await.unwrap();
+    for number in 0..100 {
+        if number % 5 == 0 {
+            vault.advance(TimeDelta::minutes(16));
+        }
+        fails(attempts, ACCOUNT, None).await.unwrap();
+    }
+    vault.advance(TimeDelta::minutes(16));
+    assert!(matches!(fails(attempts, ACCOUNT, away).await, Err(ApiError::LockedOut(..))));
+    assert!(matches!(fails(attempts, ACCOUNT, None).await, Err(ApiError::LockedOut(..))));
+    for _ in 0..5 {
+        fails(attempts, ACCOUNT, home).await.unwrap();
+    }
+    assert!(is_limited(&fails(attempts, ACCOUNT, home).await), "a window is one at home, too");
+    vault.advance(TimeDelta::minutes(16));
+    attempts.at_password(ACCOUNT, Some(ip("2001:db8:0:1::8"))).await.unwrap().succeeded().await.unwrap();
+    fails(attempts, ACCOUNT, away).await.unwrap();
+    let another = b"the claim of another address";
+    for _ in 0..5 {
+        fails(attempts, another, home).await.unwrap();
+    }
+    assert!(is_limited(&fails(attempts, another, home).await), "a place is known to one account");
+    vault.advance(TimeDelta::days(91));
+    Attempts::sweep(&pool, vault.app.clock().now()).await.unwrap();
+    assert!(!Place::of(ACCOUNT, home.unwrap()).is_known(&pool, vault.app.clock().now()).await.unwrap());
+    assert!(rows(&pool).await <= 2, "what is not known any more is forgotten");
 }

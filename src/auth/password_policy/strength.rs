@@ -1,6 +1,7 @@
 //! How soon a password would be guessed, by zxcvbn's estimate: not what characters it has counts, but how often people
 //! choose its like.
 
+use zxcvbn::feedback::Feedback;
 use zxcvbn::{Score, zxcvbn};
 
 /// Words of a person that are too short to be looked for.
@@ -16,12 +17,12 @@ pub(super) fn weakness(password: &str, own: &[String]) -> Option<String> {
     }
     let mut advice = vec!["This password would soon be guessed.".to_owned()];
     let feedback = estimate.feedback();
-    advice.extend(feedback.and_then(|feedback| feedback.warning()).map(|warning| warning.to_string()));
+    advice.extend(feedback.and_then(Feedback::warning).map(|warning| warning.to_string()));
     let folded = password.to_lowercase();
     if words.iter().any(|word| folded.contains(word)) {
         advice.push("Leave your own name and e-mail address out of it.".to_owned());
     }
-    let suggestions = feedback.map(|feedback| feedback.suggestions()).unwrap_or_default();
+    let suggestions = feedback.map(Feedback::suggestions).unwrap_or_default();
     advice.extend(suggestions.iter().map(ToString::to_string));
     if suggestions.is_empty() {
         advice.push("Four or more uncommon words make a good one.".to_owned());

@@ -43,6 +43,7 @@ pub struct Going {
     pub role: Role,
     /// Of the log.
     pub lineage: Uuid,
+    pub expires_at: DateTime<Utc>,
 }
 
 /// The session that `claims` names, if it still goes on.
@@ -52,7 +53,7 @@ pub async fn check(
     now: DateTime<Utc>,
 ) -> Result<Option<Going>, ApiError> {
     let row = sqlx::query!(
-        "SELECT c.role, lineage FROM sessions s JOIN credentials c USING (user_id) CROSS JOIN log_identity
+        "SELECT c.role, lineage, s.expires_at FROM sessions s JOIN credentials c USING (user_id) CROSS JOIN log_identity
          WHERE s.session_id = $1 AND s.user_id = $2 AND s.expires_at > $3
            AND s.session_version = c.session_version AND c.session_version >= $4 AND c.is_active",
         claims.sid.0,
@@ -64,7 +65,7 @@ pub async fn check(
     .await?;
     let Some(row) = row else { return Ok(None) };
     let role = row.role.parse().map_err(anyhow::Error::msg)?;
-    Ok(Some(Going { role, lineage: row.lineage }))
+    Ok(Some(Going { role, lineage: row.lineage, expires_at: row.expires_at }))
 }
 
 /// Records that every session of `person` but `kept` ends; the statement of the append deletes their rows.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use aggregates::{Name, Role, UserId};
+use aggregates::{Role, UserId};
 use axum::Json;
 use axum::extract::State;
 use event_store::{Context, ExecuteError, Executed};
@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::applicant::Applicant;
 use super::user::{self, Account};
 use crate::app::App;
-use crate::auth::email::Email;
-use crate::auth::password::Password;
 use crate::auth::register::{Newcomer, RegisterError, register};
 use crate::auth::secret::Secret;
 use crate::auth::setup;
@@ -79,24 +78,17 @@ impl SetUp {
     }
 
     async fn check(self, app: &App, setup_token: Vec<u8>) -> Result<Newcomer, ApiError> {
-        let email = Email::parse(&self.email);
-        let email = email.map_err(|error| ApiError::field("email", "invalid", error.to_string()))?;
-        let display_name = self.display_name.map(|name| Name::parse(&name)).transpose();
-        let display_name =
-            display_name.map_err(|error| ApiError::field("display_name", "invalid", error.to_string()))?;
-        let password = Password::parse(self.password.0).map_err(|error| error.of_field("password"))?;
-        let own = [Some(email.as_str()), display_name.as_ref().map(Name::as_str)];
-        let own: Vec<_> = own.into_iter().flatten().map(str::to_owned).collect();
-        app.policy.check("password", &password, &own).await?;
-        let password = app.passwords.hash(password).await?;
+        let Self { email, password, display_name, .. } = self;
+        let applicant = Applicant::check(app, &email, password, display_name.as_deref()).await?;
         Ok(Newcomer {
-            email,
-            display_name,
+            email: applicant.email,
+            display_name: applicant.display_name,
             role: Role::Admin,
-            password,
+            password: applicant.password,
             temporary_until: None,
             setup_token: Some(setup_token),
             quota_limit: app.config.vault.default_quota,
+            unverified: false,
         })
     }
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
-use super::setup_form::POLICY;
+use super::forms::POLICY;
 
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let page = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)];

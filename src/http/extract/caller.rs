@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Client;
 use crate::app::App;
 use crate::auth::api_token;
-use crate::auth::session::{self, Going};
+use crate::auth::session::Going;
 use crate::error::ApiError;
 
 /// The person who sends the request; any role.
@@ -116,8 +116,8 @@ impl FromRequestParts<Arc<App>> for Caller {
             return Self::by_api_token(app, token, &parts.method, client).await;
         }
         let claims = app.tokens.verify_access(token, app.clock().now()).ok_or(ApiError::Unauthenticated)?;
-        let going = session::check(app.store.pool(), &claims, app.clock().now()).await?;
-        let Going { role, lineage } = going.ok_or(ApiError::Unauthenticated)?;
+        let going = app.session_checks.check(&claims, app.clock().now()).await?;
+        let Going { role, lineage, .. } = going.ok_or(ApiError::Unauthenticated)?;
         Ok(Self { user_id: claims.sub, role, session_id: Some(claims.sid), lineage, client })
     }
 }

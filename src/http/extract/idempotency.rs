@@ -43,6 +43,12 @@ impl IdempotencyKey {
         self.of_actor(caller.user_id.0, body, app)
     }
 
+    /// As [`Self::of`], where nobody is signed in: the key counts for what has this hash, an address or a token.
+    pub fn of_hash(self, hash: &[u8], body: &[u8], app: &App) -> Option<CommandKey> {
+        let scope = hash.first_chunk().copied().map(Uuid::from_bytes).unwrap_or_default();
+        self.of_actor(scope, body, app)
+    }
+
     /// As [`Self::of`], where it takes more than an access token to know who acts, or nobody is known yet.
     pub fn of_actor(self, actor_id: Uuid, body: &[u8], app: &App) -> Option<CommandKey> {
         Some(CommandKey { actor_id, key: self.key?, route: self.route, body_hash: app.body_hash(body) })

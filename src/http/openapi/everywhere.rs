@@ -27,7 +27,7 @@ const ERRORS: [(&str, &str); 14] = [
     ("415", "`unsupported-media-type`: a body that is not JSON"),
     ("421", "`misdirected`: another host's request"),
     ("422", "`validation`: `errors` names each field, query parameter or header"),
-    ("429", "`rate-limited`: too many failed attempts; try again after Retry-After"),
+    ("429", "`rate-limited`: too many failed attempts, or mails asked for; try again after Retry-After"),
     ("500", "`internal`: a failure of the server"),
     ("503", "`unavailable`: try again after Retry-After"),
 ];

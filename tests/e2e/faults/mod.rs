@@ -11,3 +11,5 @@ mod proxy;
 mod several_processes;
 mod suite;
 mod upload_steps;
+
+pub(crate) use cluster::programs as postgres_programs;

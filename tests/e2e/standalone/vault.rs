@@ -36,7 +36,9 @@ pub(crate) fn standalone(data: &Path) -> Command {
 pub(crate) fn docuvault() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docuvault"));
     let theirs = |name: &str| {
-        ["DOCUVAULT_", "DATABASE_", "NATS_", "S3_", "SMTP_"].iter().any(|prefix| name.starts_with(prefix))
+        ["DOCUVAULT_", "DATABASE_", "HIBP_", "NATS_", "S3_", "SMTP_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
     };
     for (name, _) in std::env::vars().filter(|(name, _)| theirs(name)) {
         command.env_remove(name);

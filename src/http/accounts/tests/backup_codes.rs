@@ -63,7 +63,7 @@ async fn a_backup_code_opens_one_session_whoever_sends_it(pool: PgPool) {
     let stop = CancellationToken::new();
     let other = router(&vault.process(|_| {}, &stop).await);
     let tries = (0..20).map(|number| {
-        let mut browser = if number % 2 == 0 { ana.clone() } else { ana.at(&other) };
+        let mut browser = if number % 2 == 0 { ana.clone() } else { ana.at(other.clone()) };
         let body = json!({ "mfa_token": token, "code": backup[0] });
         async move { browser.post("/auth/login/backup-code", body).await.status }
     });

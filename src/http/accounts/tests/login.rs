@@ -3,6 +3,7 @@ use chrono::TimeDelta;
 use http::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
 use super::{Browser, PASSWORD};
 use crate::fixture::{Vault, create_user, eventually};
@@ -72,6 +73,21 @@ async fn an_access_token_ends_with_its_time_and_with_its_session(pool: PgPool) {
     assert_eq!(thief.get("/me").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(thief.refresh().await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(count(&pool, "SessionRevoked").await, 1);
+}
+
+/// A21: what ends a session at one instance ends it at the others, which remember for a moment that it went on.
+#[sqlx::test(migrations = "./migrations")]
+async fn a_session_ends_at_every_instance(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    let elsewhere = crate::http::router(&vault.process(|_| {}, &stop).await);
+    let mut ana = Browser::user(&vault, "ana@example.org").await;
+    let there = ana.at(elsewhere);
+    let status = async || there.clone().get("/me").await.status;
+    assert_eq!(status().await, StatusCode::OK);
+    assert_eq!(ana.post("/auth/logout", json!({})).await.status, StatusCode::NO_CONTENT);
+    eventually("the other one notices", async || status().await == StatusCode::UNAUTHORIZED).await;
 }
 
 /// A20

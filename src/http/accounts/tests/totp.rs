@@ -88,7 +88,7 @@ async fn a_code_opens_one_session_whoever_sends_it(pool: PgPool) {
     let other = router(&vault.process(|_| {}, &stop).await);
     let code = authenticator.code(&vault, 1);
     let tries = (0..50).map(|number| {
-        let mut browser = if number % 2 == 0 { ana.clone() } else { ana.at(&other) };
+        let mut browser = if number % 2 == 0 { ana.clone() } else { ana.at(other.clone()) };
         let body = json!({ "mfa_token": token, "code": code });
         async move { browser.post("/auth/login/totp", body).await.status }
     });

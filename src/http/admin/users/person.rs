@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::done::Versioned;
+use crate::http::layers::read_your_writes;
 
 /// An account, as administrators see it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,9 +37,15 @@ pub struct Usage {
     reserved: i64,
 }
 
-/// The account of `person`, with its version.
+/// The account of `person`, with its version. The directory may have to come to a new one first.
 pub(super) async fn find(app: &App, person: UserId) -> Result<Versioned<Person>, ApiError> {
-    let row = user_directory::find_person(app.store.pool(), person).await?.ok_or(ApiError::NotFound)?;
+    let pool = app.store.pool();
+    let mut row = user_directory::find_person(pool, person).await?;
+    if row.is_none() {
+        read_your_writes(app, app.store.head().await?).await;
+        row = user_directory::find_person(pool, person).await?;
+    }
+    let row = row.ok_or(ApiError::NotFound)?;
     Ok(Versioned(row.user.position.to_string(), row.into()))
 }
 

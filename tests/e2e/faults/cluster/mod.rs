@@ -26,7 +26,7 @@ pub(crate) use disk::Disk;
 pub(crate) use nats::Nats;
 pub(crate) use node::{Node, PUBLIC_URL};
 pub(crate) use object_store::ObjectStore;
-pub(crate) use postgres::Postgres;
+pub(crate) use postgres::{Postgres, programs};
 pub(crate) use process::Process;
 
 use super::proxy::{Link, Mode};

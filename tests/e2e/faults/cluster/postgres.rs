@@ -99,7 +99,8 @@ impl Postgres {
     }
 }
 
-fn programs() -> PathBuf {
+/// Where the newest server's programs are.
+pub(crate) fn programs() -> PathBuf {
     if let Some(directory) = std::env::var_os("PG_BINDIR") {
         return directory.into();
     }
