@@ -7,7 +7,7 @@ use aggregates::{ApiTokenId, Name, Personal, Role, Scope, SessionId, User, UserC
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
-use event_store::{Context, ExecuteError, Executed, Unit};
+use event_store::{Context, ExecuteError, Executed, Loaded, Unit};
 use futures::FutureExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -141,6 +141,24 @@ async fn insert(pool: PgPool, append: Value, row: Arc<Row>) -> Result<Option<i64
         row.wish.session_id.0
     );
     Ok(position.fetch_optional(&pool).await?.flatten())
+}
+
+/// Records that every token of `person` that is still good ends; the statement of the append deletes their rows.
+pub async fn record_revoked(
+    unit: &mut Unit,
+    user: &mut Loaded<User>,
+    pool: &PgPool,
+    person: UserId,
+) -> Result<(), ApiError> {
+    let live = sqlx::query_scalar!(
+        "SELECT token_id FROM api_tokens WHERE user_id = $1 AND expires_at > $2",
+        person.0,
+        unit.metadata().occurred_at
+    );
+    for token_id in live.fetch_all(pool).await?.into_iter().map(ApiTokenId) {
+        unit.handle(user, UserCommand::RevokeApiToken { token_id }).await?;
+    }
+    Ok(())
 }
 
 /// Ends a token of the owner of `context`.

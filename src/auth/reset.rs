@@ -2,15 +2,17 @@
 //! API token ends, and so does whatever other link was on its way. The second factor stays, and nobody is signed in (A19).
 
 use aggregates::access::RevocationReason;
-use aggregates::{AccessEvent, ApiTokenId, SessionId, User, UserCommand, UserId};
+use aggregates::{User, UserCommand, UserId};
 use chrono::{DateTime, Utc};
 use event_store::{Context, ExecuteError, Executed, Unit};
 use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
+use super::api_token::record_revoked;
 use super::link::{outdated, used_up};
 use super::password_hash::PasswordHash;
+use super::session::record_ended;
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -36,15 +38,8 @@ async fn decide(unit: &mut Unit, user_id: UserId, pool: PgPool) -> Result<(), Ap
     unit.handle(&mut user, UserCommand::ResetPassword).await.map_err(outdated)?;
     // The link went to the address, and came back.
     unit.handle(&mut user, UserCommand::VerifyEmail).await.map_err(outdated)?;
-    let tokens = sqlx::query_scalar!("SELECT token_id FROM api_tokens WHERE user_id = $1", user_id.0);
-    for token_id in tokens.fetch_all(&pool).await?.into_iter().map(ApiTokenId) {
-        unit.handle(&mut user, UserCommand::RevokeApiToken { token_id }).await.map_err(outdated)?;
-    }
-    let sessions = sqlx::query_scalar!("SELECT session_id FROM sessions WHERE user_id = $1", user_id.0);
-    for session_id in sessions.fetch_all(&pool).await?.into_iter().map(SessionId) {
-        let reason = RevocationReason::PasswordReset;
-        unit.record(user_id, &AccessEvent::SessionRevoked { session_id, reason })?;
-    }
+    record_revoked(unit, &mut user, &pool, user_id).await?;
+    record_ended(unit, &pool, user_id, None, RevocationReason::PasswordReset).await?;
     unit.answer(Value::Null);
     Ok(())
 }

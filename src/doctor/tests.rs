@@ -29,6 +29,9 @@ async fn cursors_of_a_lineage_that_has_ended_are_gone(pool: PgPool) {
     }
     let restored = after_restore(&vault.store_of(&pool).await, None).await.unwrap();
     assert_eq!(restored.position, Some(head + 1));
+    // For a moment this process remembers what it was told of the session, the lineage included.
+    eventually("the new lineage is known", async || admin.get(&paths[0]).await.status == StatusCode::GONE)
+        .await;
     for path in &paths {
         let gone = admin.get(path).await;
         assert_eq!((gone.status, &gone.body["type"]), (StatusCode::GONE, &"/problems/gone".into()), "{path}");

@@ -36,6 +36,18 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
+/// Which page of a list that is filtered by nothing.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Place {
+    /// 1 to 200, default 50
+    #[serde(default)]
+    #[param(value_type = Option<u16>)]
+    pub limit: Limit,
+    pub cursor: Option<String>,
+}
+
 /// Where a page ended, and in which list: good for no other one, and for one lineage of the log only.
 #[derive(Serialize, Deserialize)]
 struct Bookmark<T> {

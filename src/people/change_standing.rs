@@ -1,13 +1,14 @@
 //! Gives somebody another role, deactivates or reactivates them. Whatever they had opened ends with it.
 
 use aggregates::access::RevocationReason;
-use aggregates::{Role, User, UserCommand};
+use aggregates::{Role, User, UserCommand, UserId};
 use event_store::{Context, ExecuteError, Executed, Unit};
 use futures::FutureExt;
 use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::app::App;
+use crate::auth::api_token::record_revoked;
 use crate::auth::session::record_ended;
 use crate::error::ApiError;
 
@@ -24,7 +25,7 @@ pub async fn change_standing(
     context: Context,
     standing: Standing,
 ) -> Result<Executed<()>, ExecuteError<ApiError>> {
-    let (person, pool) = (context.owner_id.0, app.store.pool().clone());
+    let (person, pool) = (context.owner_id, app.store.pool().clone());
     let reading = pool.clone();
     let changed = app.store.execute_with(
         context,
@@ -39,28 +40,27 @@ pub async fn change_standing(
     })
 }
 
-async fn decide(
-    unit: &mut Unit,
-    person: uuid::Uuid,
-    standing: Standing,
-    pool: PgPool,
-) -> Result<(), ApiError> {
-    let mut user = unit.load::<User>(person).await?;
+async fn decide(unit: &mut Unit, person: UserId, standing: Standing, pool: PgPool) -> Result<(), ApiError> {
+    let mut user = unit.load::<User>(person.0).await?;
     unit.answer(Value::Null);
-    let (mut events, mut reason) = (0, RevocationReason::RoleChanged);
-    if let Some(role) = standing.role {
-        events += unit.handle(&mut user, UserCommand::ChangeRole { role }).await?;
-    }
-    if let Some(is_active) = standing.is_active {
-        let command = if is_active { UserCommand::Reactivate } else { UserCommand::Deactivate };
-        let changes = unit.handle(&mut user, command).await?;
-        if changes > 0 && !is_active {
-            reason = RevocationReason::Deactivated;
+    let role = standing.role.filter(|role| user.role() != Some(*role));
+    let is_active = standing.is_active.filter(|is_active| user.is_active() != *is_active);
+    let reason = match is_active {
+        Some(false) => RevocationReason::Deactivated,
+        _ => RevocationReason::RoleChanged,
+    };
+    if role.is_some() || is_active.is_some() {
+        if user.is_active() {
+            record_revoked(unit, &mut user, &pool, person).await?;
         }
-        events += changes;
+        record_ended(unit, &pool, person, None, reason).await?;
     }
-    if events > 0 {
-        record_ended(unit, &pool, aggregates::UserId(person), None, reason).await?;
+    if let Some(role) = role {
+        unit.handle(&mut user, UserCommand::ChangeRole { role }).await?;
+    }
+    if let Some(is_active) = is_active {
+        let command = if is_active { UserCommand::Reactivate } else { UserCommand::Deactivate };
+        unit.handle(&mut user, command).await?;
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ async fn decide(
 async fn write(
     pool: PgPool,
     append: Value,
-    person: uuid::Uuid,
+    person: UserId,
     standing: Standing,
 ) -> Result<Option<i64>, sqlx::Error> {
     let position = sqlx::query_scalar!(
@@ -96,7 +96,7 @@ async fn write(
          SELECT append_or_fail($1)
          FROM changed, (SELECT count(*) FROM ended) e, (SELECT count(*) FROM revoked) r, (SELECT count(*) FROM dead) d",
         append,
-        person,
+        person.0,
         standing.role.map(Role::as_str),
         standing.is_active
     );

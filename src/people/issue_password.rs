@@ -10,6 +10,7 @@ use sqlx::PgPool;
 
 use super::TEMPORARY_TIME;
 use crate::app::App;
+use crate::auth::api_token::record_revoked;
 use crate::auth::password::Password;
 use crate::auth::session::record_ended;
 use crate::error::ApiError;
@@ -35,6 +36,7 @@ async fn decide(unit: &mut Unit, person: UserId, pool: PgPool) -> Result<(), Api
     let mut user = unit.load::<User>(person.0).await?;
     unit.handle(&mut user, UserCommand::IssueTemporaryPassword).await?;
     unit.answer(Value::Null);
+    record_revoked(unit, &mut user, &pool, person).await?;
     record_ended(unit, &pool, person, None, RevocationReason::PasswordReset).await
 }
 

@@ -77,6 +77,8 @@ async fn whoever_registers_and_forgets_finds_the_way_by_mail() {
     let bo = json!({ "email": "bo@example.org", "password": PASSWORD });
     post("/auth/register", bo.clone(), 202).await;
     let verify = link(directory.path(), "verify_email").await;
+    let early = post("/auth/login", bo.clone(), 403).await;
+    assert_eq!(early["type"], "/problems/email-not-verified");
     let origin = base.trim_end_matches("/api/v1");
     let token = verify.strip_prefix(&format!("{origin}/verify-email#token=")).expect(&verify);
     let form = http.get(&verify).send().await.unwrap();

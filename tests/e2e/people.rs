@@ -1,11 +1,13 @@
 //! Administration of people, from outside: over HTTP and on the command line of a running vault.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Client, PASSWORD, base, expect, http};
-use crate::standalone::vault::{Vault, docuvault};
+use crate::standalone::vault::{Vault, docuvault, eventually};
 
 /// What `docuvault users …` prints, and its exit code.
 async fn users(vault: &Vault, arguments: &[&str]) -> (i32, String, String) {
@@ -45,7 +47,8 @@ async fn people_come_and_go_and_the_audit_trail_tells_who_did_it() {
 
     let (code, told, _) = users(&vault, &["deactivate", "BO@example.org"]).await;
     assert_eq!((code, told.trim()), (0, "BO@example.org is deactivated"));
-    assert_eq!(bo.request(Method::GET, "/me").send().await.unwrap().status(), 401);
+    let ended = async || bo.request(Method::GET, "/me").send().await.unwrap().status() == 401;
+    eventually(Duration::from_secs(30), ended).await;
     assert_eq!(login(&vault, "bo@example.org").await.0, 401);
     let (code, told, _) = users(&vault, &["deactivate", "bo@example.org"]).await;
     assert_eq!((code, told.trim()), (0, "bo@example.org is deactivated already"));

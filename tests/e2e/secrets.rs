@@ -180,10 +180,8 @@ async fn recovery(intruder: &mut Intruder, canaries: &mut Canaries, links: &mut 
     intruder.post("/auth/password/forgot", &json!({ "email": "ana@example.org" }), 202).await;
     let link = || {
         let files = std::fs::read_dir(mails).ok()?.flatten();
-        let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
-        texts
-            .filter_map(|text| Some(text.split_once("/reset-password#token=")?.1.lines().next()?.to_owned()))
-            .next()
+        let mut texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        texts.find_map(|text| Some(text.split_once("/reset-password#token=")?.1.lines().next()?.to_owned()))
     };
     eventually(MAILED_WITHIN, async || link().is_some()).await;
     let token = links.hatch("the token of a link", link().unwrap());

@@ -49,6 +49,11 @@ impl User {
         self.account.as_ref().map(|account| account.role)
     }
 
+    /// Whether the person can sign in.
+    pub fn is_active(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.is_active)
+    }
+
     /// The address of the account, if there is one.
     pub fn email(&self) -> Option<&Personal<String>> {
         self.account.as_ref().map(|account| &account.email)

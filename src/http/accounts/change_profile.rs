@@ -14,16 +14,16 @@ use super::user::{self, Account};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::done::{Done, Versioned};
-use crate::http::extract::{Body, IdempotencyKey, IfMatch, NoParams, Session, nullable, once, present};
+use crate::http::extract::{Body, IdempotencyKey, IfMatch, NoParams, Patch, Session, once, present};
 use crate::http::layers::read_your_writes;
 
 /// What may change; `null` takes away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeProfile {
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    display_name: Option<Option<String>>,
+    display_name: Patch<String>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = ChangePreferences, required = false)]
     preferences: Option<ChangePreferences>,
@@ -34,21 +34,21 @@ pub struct ChangeProfile {
 #[serde(deny_unknown_fields)]
 pub struct ChangePreferences {
     /// A language identifier (BCP 47), such as `de-AT`
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    language: Option<Option<String>>,
+    language: Patch<String>,
     /// A name of the IANA time zone database, such as `Europe/Vienna`
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    time_zone: Option<Option<String>>,
+    time_zone: Patch<String>,
 }
 
 /// A change whose values are fine.
 #[derive(Clone)]
 struct Profile {
-    display_name: Option<Option<Personal<String>>>,
-    language: Option<Option<Personal<String>>>,
-    time_zone: Option<Option<Personal<String>>>,
+    display_name: Patch<Personal<String>>,
+    language: Patch<Personal<String>>,
+    time_zone: Patch<Personal<String>>,
 }
 
 /// Changes what is given of the caller's profile and leaves the rest.
@@ -90,14 +90,12 @@ async fn carry_out(
             let mut user = unit.load::<User>(user_id).await?;
             unit.answer(Value::Null);
             let Profile { display_name, language, time_zone } = profile;
-            if let Some(display_name) = display_name {
-                unit.handle(&mut user, UserCommand::ChangeDisplayName { display_name }).await?;
-            }
-            let mut preferences = user.preferences().cloned().unwrap_or_default();
-            preferences = Preferences {
-                language: language.unwrap_or(preferences.language),
-                time_zone: time_zone.unwrap_or(preferences.time_zone),
-            };
+            let display_name = display_name.over(user.display_name().cloned());
+            unit.handle(&mut user, UserCommand::ChangeDisplayName { display_name }).await?;
+            let Preferences { language: old_language, time_zone: old_zone } =
+                user.preferences().cloned().unwrap_or_default();
+            let preferences =
+                Preferences { language: language.over(old_language), time_zone: time_zone.over(old_zone) };
             unit.handle(&mut user, UserCommand::ChangePreferences { preferences }).await?;
             Ok(())
         }
@@ -110,27 +108,19 @@ impl ChangeProfile {
     fn check(self, user_id: UserId) -> Result<Profile, ApiError> {
         let personal = |text: String| Personal::new(user_id, text);
         let ChangePreferences { language, time_zone } = self.preferences.unwrap_or_default();
-        let display_name = change(self.display_name, |text| {
+        let display_name = self.display_name.check(|text| {
             let name = Name::parse(&text);
             let name = name.map_err(|error| ApiError::field("display_name", "invalid", error.to_string()))?;
             Ok(personal(name.as_str().to_owned()))
         })?;
         let language =
-            change(language, |text| Ok(personal(language_identifier(&text).ok_or_else(wrong_language)?)))?;
-        let time_zone = change(time_zone, |text| {
+            language.check(|text| Ok(personal(language_identifier(&text).ok_or_else(wrong_language)?)))?;
+        let time_zone = time_zone.check(|text| {
             let zone = text.parse::<Tz>().map_err(|_| wrong_time_zone())?;
             Ok(personal(zone.name().to_owned()))
         })?;
         Ok(Profile { display_name, language, time_zone })
     }
-}
-
-/// `check`s a value that is given and not taken away.
-fn change<T, U>(
-    field: Option<Option<T>>,
-    check: impl FnOnce(T) -> Result<U, ApiError>,
-) -> Result<Option<Option<U>>, ApiError> {
-    field.map(|value| value.map(check).transpose()).transpose()
 }
 
 /// Language, then perhaps script and region (BCP 47), in their usual case: `zh-Hant-TW`.

@@ -1,5 +1,5 @@
 use aggregates::UserId;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use projections::user_directory;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,7 +19,6 @@ pub struct Account {
     /// `user`, `admin` or `auditor`
     role: String,
     totp_enabled: bool,
-    #[serde(serialize_with = "rfc3339")]
     created_at: DateTime<Utc>,
     preferences: Preferences,
 }
@@ -54,8 +53,4 @@ pub(super) async fn find(app: &App, user_id: UserId) -> Result<Versioned<Account
         preferences: Preferences { language: row.language, time_zone: row.time_zone },
     };
     Ok(Versioned(row.position.to_string(), account))
-}
-
-fn rfc3339<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true))
 }

@@ -2,26 +2,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::consumers::dead_letters::{self, DeadLetter};
 use crate::error::ApiError;
 use crate::http::extract::{Admin, Params};
-use crate::http::page::{Limit, Page, from_cursor, to_cursor};
-
-/// Which page.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Place {
-    /// 1 to 200, default 50
-    #[serde(default)]
-    #[param(value_type = Option<u16>)]
-    limit: Limit,
-    cursor: Option<String>,
-}
+use crate::http::page::{Page, Place, from_cursor, to_cursor};
 
 /// Events that a consumer could not handle, the oldest failure first.
 #[utoipa::path(get, path = "/admin/dead-letters", tag = "administration", params(Place),

@@ -5,26 +5,14 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use projections::document_history::{self, HistoryRow};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::extract::{Id, Member, Params};
-use crate::http::page::{Limit, Page, from_cursor, to_cursor};
-
-/// Which page.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Place {
-    /// 1 to 200, default 50
-    #[serde(default)]
-    #[param(value_type = Option<u16>)]
-    limit: Limit,
-    cursor: Option<String>,
-}
+use crate::http::page::{Page, Place, from_cursor, to_cursor};
 
 /// One change of a document.
 #[derive(Debug, Serialize, ToSchema)]

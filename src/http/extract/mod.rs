@@ -10,6 +10,7 @@ mod idempotency;
 mod if_match;
 mod nothing;
 mod params;
+mod patch;
 mod present;
 mod serde_fields;
 
@@ -21,4 +22,5 @@ pub use idempotency::{IdempotencyKey, once, once_in_secret};
 pub use if_match::IfMatch;
 pub use nothing::{Empty, NoParams};
 pub use params::Params;
-pub use present::{nullable, present};
+pub use patch::Patch;
+pub use present::present;

@@ -8,12 +8,3 @@ where
 {
     T::deserialize(deserializer).map(Some)
 }
-
-/// For a field that may be left out, and is taken away by `null`: `#[serde(default, deserialize_with = "nullable")]`.
-pub fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}

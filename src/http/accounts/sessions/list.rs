@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -11,30 +11,16 @@ use crate::app::App;
 use crate::auth::session::{self, Listed};
 use crate::error::ApiError;
 use crate::http::extract::{Params, Session};
-use crate::http::page::{Limit, Page, from_cursor, to_cursor};
-
-/// Which page.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Place {
-    /// 1 to 200, default 50
-    #[serde(default)]
-    #[param(value_type = Option<u16>)]
-    limit: Limit,
-    cursor: Option<String>,
-}
+use crate::http::page::{Page, Place, from_cursor, to_cursor};
 
 /// A place where the caller is signed in.
 #[derive(Serialize, ToSchema)]
 pub struct OpenSession {
     id: Uuid,
     /// The login
-    #[schema(value_type = DateTime<Utc>)]
-    created_at: String,
+    created_at: DateTime<Utc>,
     /// The login or the last refresh; the next two are of it
-    #[schema(value_type = DateTime<Utc>)]
-    last_used_at: String,
+    last_used_at: DateTime<Utc>,
     user_agent: Option<String>,
     ip: Option<String>,
     /// The one that asks
@@ -43,11 +29,10 @@ pub struct OpenSession {
 
 impl OpenSession {
     fn new(session: Listed, caller: &Session) -> Self {
-        let rfc3339 = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
         Self {
             id: session.session_id,
-            created_at: rfc3339(session.created_at),
-            last_used_at: rfc3339(session.last_used_at),
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
             user_agent: session.user_agent,
             ip: session.ip,
             current: session.session_id == caller.session_id.0,

@@ -47,9 +47,17 @@ async fn whoever_registers_verifies_and_signs_in(pool: PgPool) {
         assert!(!rows.iter().any(|row| row.contains(&token) || row.contains("bo@example.org")), "{rows:?}");
     }
 
+    let mut bo = Browser::new(&vault);
+    let early = bo.login("bo@example.org", PASSWORD).await;
+    assert_eq!(
+        (early.status, &early.body["type"]),
+        (StatusCode::FORBIDDEN, &json!("/problems/email-not-verified"))
+    );
+    let wrong = bo.login("bo@example.org", OTHER_PASSWORD).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "told to nobody but who knows the password");
+    assert_eq!(bo.cookie, None);
     assert_eq!(verify(&vault, &token).await, StatusCode::NO_CONTENT);
     assert_eq!(unverified(&vault).await, [false]);
-    let mut bo = Browser::new(&vault);
     let login = bo.login("bo@example.org", PASSWORD).await;
     assert_eq!(login.status, StatusCode::OK, "{:?}", login.body);
     let me = bo.get("/me").await.body;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+use crate::auth::api_token;
 use crate::fixture::contract::DOCUMENT;
 use crate::fixture::{Answer, Person, Vault, eventually};
 
@@ -184,7 +185,7 @@ async fn wrong_fields_are_named(pool: PgPool) {
     let ana = vault.user().await;
     let good = wish(&vault, &["read"], TimeDelta::hours(1));
     let past = json!(vault.app.clock().now() - TimeDelta::seconds(1));
-    let late = json!(vault.app.clock().now() + TimeDelta::days(367));
+    let late = json!(vault.app.clock().now() + TimeDelta::days(3_654));
     for (field, value) in [
         ("name", json!("a\u{202e}b")),
         ("name", json!("")),
@@ -277,4 +278,17 @@ async fn its_last_use_is_known_to_the_minute(pool: PgPool) {
     assert_eq!(me(&ana, &token).await, StatusCode::OK);
     vault.app.afterwards.wait().await;
     assert!(last_used().await > first);
+}
+
+#[sqlx::test(migrations = "./migrations")]
+async fn an_expired_token_is_forgotten_after_a_month(pool: PgPool) {
+    let vault = Vault::open(&pool).await;
+    let ana = vault.user().await;
+    create(&vault, &ana, &["read"]).await;
+    let sweep = async || api_token::sweep(&pool, vault.app.clock().now()).await.unwrap();
+    vault.advance(TimeDelta::days(30));
+    assert_eq!(sweep().await, 0);
+    vault.advance(TimeDelta::hours(2));
+    assert_eq!(sweep().await, 1);
+    assert_eq!(ana.get("/me/tokens").await.body["items"], json!([]));
 }

@@ -15,8 +15,8 @@ use crate::error::ApiError;
 use crate::http::done::Done;
 use crate::http::extract::{Body, IdempotencyKey, NoParams, Session, once_in_secret};
 
-/// A token that nobody thinks of for longer is one too many. A leap year is a year, too.
-const LONGEST: TimeDelta = TimeDelta::days(366);
+/// The owner decides how long a program goes on without them; for ever is not a time.
+const LONGEST: TimeDelta = TimeDelta::days(3_653);
 
 /// What a script needs.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct CreateToken {
     /// account itself but `GET /me`.
     #[schema(value_type = Vec<String>)]
     scopes: Vec<Scope>,
-    /// Within a year
+    /// Within ten years
     expires_at: DateTime<Utc>,
 }
 
@@ -74,7 +74,7 @@ impl CreateToken {
             return Err(ApiError::field("scopes", "invalid", "Name each scope once."));
         }
         if self.expires_at <= now || self.expires_at > now + LONGEST {
-            let message = "A token expires in the future, within a year.";
+            let message = "A token expires in the future, within ten years.";
             return Err(ApiError::field("expires_at", "out_of_range", message));
         }
         Ok(Wish { name, scopes, expires_at: self.expires_at, session_id: caller.session_id })

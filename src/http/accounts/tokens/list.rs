@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -11,19 +11,7 @@ use crate::app::App;
 use crate::auth::api_token::{self, Listed};
 use crate::error::ApiError;
 use crate::http::extract::{Params, Session};
-use crate::http::page::{Limit, Page, from_cursor, to_cursor};
-
-/// Which page.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Place {
-    /// 1 to 200, default 50
-    #[serde(default)]
-    #[param(value_type = Option<u16>)]
-    limit: Limit,
-    cursor: Option<String>,
-}
+use crate::http::page::{Page, Place, from_cursor, to_cursor};
 
 /// An API token, without the token.
 #[derive(Serialize, ToSchema)]
@@ -32,25 +20,21 @@ pub struct ApiToken {
     name: String,
     /// `read`, `write`
     scopes: Vec<String>,
-    #[schema(value_type = DateTime<Utc>)]
-    created_at: String,
-    #[schema(value_type = DateTime<Utc>)]
-    expires_at: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
     /// To the minute
-    #[schema(value_type = Option<DateTime<Utc>>)]
-    last_used_at: Option<String>,
+    last_used_at: Option<DateTime<Utc>>,
 }
 
 impl From<Listed> for ApiToken {
     fn from(token: Listed) -> Self {
-        let rfc3339 = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
         Self {
             id: token.token_id,
             name: token.name,
             scopes: token.scopes,
-            created_at: rfc3339(token.created_at),
-            expires_at: rfc3339(token.expires_at),
-            last_used_at: token.last_used_at.map(rfc3339),
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            last_used_at: token.last_used_at,
         }
     }
 }

@@ -1,5 +1,5 @@
 use aggregates::UserId;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use projections::user_directory::{self, PersonRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,7 +22,6 @@ pub struct Person {
     role: String,
     active: bool,
     totp_enabled: bool,
-    #[serde(serialize_with = "rfc3339")]
     created_at: DateTime<Utc>,
     quota: Usage,
 }
@@ -63,8 +62,4 @@ impl From<PersonRow> for Person {
             quota: Usage { limit, used, reserved },
         }
     }
-}
-
-fn rfc3339<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
