@@ -43,7 +43,8 @@ async fn an_operator_lists_rebuilds_and_verifies_read_models() {
     assert_eq!((&listing["state"], &listing["progress"]), (&json!("running"), &Value::Null));
 
     let rebuilt = json(&vault, &["rebuild", "document_listing"]).await;
-    assert_eq!(rebuilt["position"], listing["position"]);
+    // The classifier may have added something meanwhile.
+    assert!(rebuilt["position"].as_i64() >= listing["position"].as_i64(), "{rebuilt} {listing}");
     assert_eq!(owner.get("/documents").await["items"].as_array().unwrap().len(), 1);
     owner.upload("b.txt", "text/plain", b"hello again").await;
     assert_eq!(owner.get("/documents").await["items"].as_array().unwrap().len(), 2);

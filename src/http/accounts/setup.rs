@@ -72,7 +72,9 @@ impl SetUp {
         }
         // Asked before the work of hashing a password is done for just anybody; used up with the registration.
         if !setup::is_good(pool, &token_hash, app.clock().now()).await? {
-            return Err(ApiError::Unauthenticated);
+            // Somebody else may have used it up between the two questions.
+            let is_needed = setup::is_needed(pool).await?;
+            return Err(if is_needed { ApiError::Unauthenticated } else { ApiError::NotFound });
         }
         Ok(register(app, self.check(app, token_hash).await?, context).await?)
     }
