@@ -32,7 +32,7 @@ pub const NAME: &str = "relay";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After so many refused publishes in a row, a stream that looks well is made again: a server whose disk was full takes
 /// no more messages into the stream that felt it, however much room there is again.
-const REFUSALS: u32 = 8;
+const REFUSALS: u32 = 3;
 
 /// Runs until `stop`, whether NATS is there or not.
 pub async fn run(
