@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::afterwards::afterwards;
+use super::beside::beside;
 use crate::app::App;
 use crate::auth::credentials::Credentials;
 use crate::auth::deliver::{Delivery, deliver};
@@ -37,12 +37,13 @@ pub async fn forgot_password(
     let email_hash = app.emails.hash(&body.value.email);
     let key = key.of_hash(&email_hash, &body.raw, &app);
     let sending = app.clone();
-    afterwards(&app, "a link to reset a password", async move {
+    beside(&app, "a link to reset a password", async move {
         let sent = once(&sending, key, |key| async {
             carry_out(&sending, &client, key, &email_hash).await.map_err(ExecuteError::Refused)
         });
         sent.await.map(drop)
-    });
+    })
+    .await;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -1,7 +1,7 @@
 //! Accounts and sessions.
 
-mod afterwards;
 mod applicant;
+mod beside;
 pub mod change_email;
 pub mod change_password;
 pub mod change_profile;

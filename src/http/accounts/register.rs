@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::afterwards::afterwards;
 use super::applicant::Applicant;
+use super::beside::beside;
 use crate::app::App;
 use crate::auth::credentials::Credentials;
 use crate::auth::deliver::{Delivery, deliver};
@@ -49,12 +49,13 @@ pub async fn register(
     let newcomer = body.value.check(&app).await?;
     let key = key.of_hash(&app.emails.hash(newcomer.email.as_str()), &body.raw, &app);
     let registering = app.clone();
-    afterwards(&app, "a registration", async move {
+    beside(&app, "a registration", async move {
         let registered = once(&registering, key, |key| async {
             carry_out(&registering, &client, key, newcomer).await.map_err(ExecuteError::Refused)
         });
         registered.await.map(drop)
-    });
+    })
+    .await;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::afterwards::afterwards;
+use super::beside::beside;
 use crate::app::App;
 use crate::auth::credentials::Credentials;
 use crate::auth::deliver::{Delivery, deliver};
@@ -36,12 +36,13 @@ pub async fn resend_verification(
     let email_hash = app.emails.hash(&body.value.email);
     let key = key.of_hash(&email_hash, &body.raw, &app);
     let resending = app.clone();
-    afterwards(&app, "another verification link", async move {
+    beside(&app, "another verification link", async move {
         let resent = once(&resending, key, |key| async {
             carry_out(&resending, &client, key, &email_hash).await.map_err(ExecuteError::Refused)
         });
         resent.await.map(drop)
-    });
+    })
+    .await;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -3,18 +3,18 @@ use std::time::Duration;
 use crate::app::App;
 use crate::error::ApiError;
 
-/// The answer has left by then: what is done afterwards does not slow it down.
-const HEAD_START: Duration = Duration::from_millis(20);
+/// How long the answer waits, whatever there is to do: much longer than that takes.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// Has `work` done after the answer, so that neither the answer nor its time tells whether there was any (attacks A01
-/// and A02). A failure is logged: whoever waits for a mail in vain asks again.
-pub(super) fn afterwards(
+/// Has `work` done beside an answer that comes after a fixed time, so that neither the answer nor its time tells whether
+/// there was any (attacks A01 and A02); most often it is done by then. A failure is logged: whoever waits for a mail in vain
+/// asks again.
+pub(super) async fn beside(
     app: &App,
     what: &'static str,
     work: impl Future<Output = Result<(), ApiError>> + Send + 'static,
 ) {
     app.afterwards.spawn(async move {
-        tokio::time::sleep(HEAD_START).await;
         match work.await {
             Ok(()) => {}
             Err(ApiError::Internal(cause)) => tracing::error!(what, cause = format!("{cause:#}"), "not done"),
@@ -23,4 +23,5 @@ pub(super) fn afterwards(
             Err(refusal) => tracing::debug!(what, %refusal, "not done"),
         }
     });
+    tokio::time::sleep(PAUSE).await;
 }
